@@ -1,0 +1,44 @@
+# The commands of the README. The work is done by scripts/, CMake and its presets (CMakePresets.json).
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help run build test bench install format lint clean
+
+PREFIX ?= /usr/local
+ARGS ?=
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\): ## /  make \1\t/p' $(firstword $(MAKEFILE_LIST))
+
+run: ## install what is missing, build, start the demo node on port 8000 (ARGS="--set key=value")
+	@scripts/setup build run
+	@scripts/build release plexus
+	@scripts/run $(ARGS)
+
+build: ## the release build; the node is then build/plexus
+	@scripts/setup build
+	@scripts/build release plexus
+
+test: ## install what the tests need, then all that CI runs
+	@scripts/setup build test
+	@scripts/test
+
+bench: ## the benchmarks (ARGS="--quick"; bench/README.md)
+	@scripts/setup build bench
+	@scripts/build release plexus plexus_load kernel_limit
+	@bench/run $(ARGS)
+
+install: ## the program and what plugins need, to PREFIX (/usr/local)
+	@scripts/setup build
+	@scripts/build release
+	@cmake --install build/release --prefix "$(PREFIX)"
+
+format: ## clang-format over all sources
+	@scripts/setup lint
+	@scripts/format
+
+lint: ## formatting, and clang-tidy on what differs from main (ARGS="--all", or files)
+	@scripts/setup build lint
+	@scripts/lint $(ARGS)
+
+clean: ## removes everything that was built or fetched, the demo's key and secret too
+	@rm -rf build tests/e2e/node_modules

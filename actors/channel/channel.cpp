@@ -1,0 +1,285 @@
+#include "actors/channel/channel.hpp"
+
+#include "actors/runtime/metrics.hpp"
+
+namespace plexus::channel {
+
+namespace {
+const runtime::metrics::counter published{"plexus_publications_total", "Publications appended through this node."};
+const runtime::metrics::counter duplicates{"plexus_publications_duplicate_total",
+                                           "Publications whose idempotency key was known already."};
+const runtime::metrics::counter recoveries{"plexus_recoveries_total", "Subscriptions that asked for what they missed.",
+                                           "result", {"recovered", "unrecoverable"}};
+const runtime::metrics::counter lost{"plexus_channels_lost_total",
+                                     "Times that a channel's subscribers were told to subscribe again (2500)."};
+} // namespace
+
+channel::channel(std::shared_ptr<const std::string> name, const config::channel_options& options, unsigned loops,
+                 backplane::backplane& plane, channel_port& port)
+  : name_(std::move(name)), options_(options), plane_(plane), port_(port), on_loop_(loops, 0) {}
+
+backplane::retention channel::keep() const noexcept { return {options_.history_size, options_.history_ttl}; }
+
+bool channel::has_presence() const noexcept {
+  return options_.presence || options_.join_leave != config::offer::no;
+}
+
+// -- subscribing ------------------------------------------------------------------------------------------------------
+
+void channel::on_subscribe(subscribe m) {
+  port_.in_use();
+  if (options_.max_subscribers > 0 && total_ + joining_.size() + waiting_.size() >= options_.max_subscribers) {
+    m.done(protocol::error_code::limit_exceeded);
+    check_idle();
+    return;
+  }
+  if (occupancy_ == occupancy::held) {
+    begin(std::move(m));
+    return;
+  }
+  waiting_.push_back(std::move(m));
+  if (occupancy_ == occupancy::none) occupy();
+}
+
+void channel::occupy() {
+  occupancy_ = occupancy::asked;
+  plane_.subscribe(*name_, keep(), [weak = weak_from_this()](outcome<protocol::position> at) {
+    auto self = weak.lock();
+    if (!self) return;
+    if (at) {
+      self->occupancy_ = occupancy::held;
+      self->top_ = *at;
+    } else {
+      self->occupancy_ = occupancy::none;
+    }
+    auto waiting = std::exchange(self->waiting_, {});
+    for (auto& m : waiting) {
+      if (at)
+        self->begin(std::move(m));
+      else
+        m.done(at.error());
+    }
+    self->check_idle();
+  });
+}
+
+void channel::begin(subscribe m) {
+  auto offered = options_.has_history() ? options_.recover : config::offer::no;
+  subscribed result;
+  result.recoverable = offered == config::offer::always || (offered == config::offer::asked && m.wants_position);
+  result.positioned = result.recoverable;
+  result.was_recovering = m.wants_recovery;
+  result.join_leave = options_.join_leave == config::offer::always ||
+                      (options_.join_leave == config::offer::asked && m.wants_join_leave);
+  if (offered != config::offer::no && m.wants_recovery && m.since) {
+    joining_.push_back({std::move(m), {}});
+    recover(std::prev(joining_.end()));
+    return;
+  }
+  if (result.positioned) result.at = top_;
+  enter(m, std::move(result));
+}
+
+void channel::recover(std::list<joiner>::iterator who) {
+  plane_.recover(*name_, keep(), *who->request.since, who->request.max_recovered,
+                 [weak = weak_from_this(), who, client = who->request.who.client](auto answer) {
+                   auto self = weak.lock();
+                   if (!self) return;
+                   // The client may have left meanwhile; then its place in the list is gone.
+                   for (auto i = self->joining_.begin(); i != self->joining_.end(); ++i)
+                     if (i == who && i->request.who.client == client) {
+                       self->on_recovery(i, std::move(answer));
+                       return;
+                     }
+                 });
+}
+
+void channel::on_recovery(std::list<joiner>::iterator who, outcome<backplane::recovery> answer) {
+  auto m = std::move(who->request);
+  auto meanwhile = std::move(who->meanwhile);
+  joining_.erase(who);
+  if (!answer) {
+    m.done(answer.error());
+    check_idle();
+    return;
+  }
+  recoveries.add(1, answer->recovered ? 0 : 1);
+  if (!answer->recovered && m.refuse_unrecoverable) {
+    m.done(protocol::error_code::unrecoverable_position);
+    check_idle();
+    return;
+  }
+  subscribed result;
+  result.recoverable = result.positioned = true;
+  result.was_recovering = true;
+  result.recovered = answer->recovered;
+  result.join_leave = options_.join_leave == config::offer::always ||
+                      (options_.join_leave == config::offer::asked && m.wants_join_leave);
+  if (answer->recovered) {
+    result.at = {answer->top.epoch, m.since->offset};
+    result.publications = std::move(answer->publications);
+    // Recovery and live delivery meet without a seam: what was emitted while the log was read and is not in the answer
+    // goes behind it.
+    for (auto& p : meanwhile)
+      if (p->offset > answer->top.offset) result.publications.push_back(std::move(p));
+  } else {
+    result.at = answer->top;
+    for (auto& p : meanwhile)
+      if (p->offset > answer->top.offset) result.at.offset = p->offset;
+  }
+  enter(m, std::move(result));
+}
+
+void channel::enter(subscribe& m, subscribed result) {
+  ++on_loop_[m.loop];
+  ++total_;
+  m.done(std::move(result));
+  if (has_presence()) {
+    has_members_ = true;
+    port_.presence_enter(m.who);
+  }
+}
+
+void channel::on_unsubscribe(const unsubscribe& m) {
+  auto drop = [&](auto& list, auto client_of) {
+    for (auto i = list.begin(); i != list.end(); ++i)
+      if (client_of(*i) == m.client) {
+        list.erase(i);
+        return true;
+      }
+    return false;
+  };
+  if (drop(waiting_, [](auto& s) -> auto& { return s.who.client; }) ||
+      drop(joining_, [](auto& j) -> auto& { return j.request.who.client; })) {
+    check_idle();
+    return;
+  }
+  if (m.counted) {
+    if (on_loop_[m.loop] == 0) return; // dissolved meanwhile
+    --on_loop_[m.loop];
+    --total_;
+  }
+  if (has_presence()) port_.presence_leave(m.client, m.clean);
+  check_idle();
+}
+
+// -- publishing -------------------------------------------------------------------------------------------------------
+
+void channel::on_publish(publish m) {
+  port_.in_use();
+  ++under_way_;
+  plane_.append(*name_, keep(), std::move(m.what),
+                [weak = weak_from_this(), accepted = m.accepted, done = std::move(m.done)](auto answer) {
+                  auto self = weak.lock();
+                  if (!self) {
+                    done(std::move(answer));
+                    return;
+                  }
+                  --self->under_way_;
+                  if (answer) {
+                    (answer->duplicate ? duplicates : published).add();
+                    if (!answer->duplicate) self->emit(answer->publication, accepted);
+                  }
+                  done(std::move(answer));
+                  self->check_idle();
+                });
+}
+
+void channel::on_published_elsewhere(const protocol::publication_ptr& what) { emit(what, steady_clock::now()); }
+
+// Own answers and other nodes' entries meet here: what was emitted already falls away, and a hole is read from the
+// log before anything behind it is shown.
+void channel::emit(const protocol::publication_ptr& what, steady_clock::time_point accepted) {
+  if (what->offset != 0 && occupancy_ == occupancy::held) {
+    if (what->offset <= top_.offset) return;
+    if (what->offset > top_.offset + 1 || filling_) {
+      on_in_doubt();
+      return;
+    }
+    top_.offset = what->offset;
+    for (auto& j : joining_) j.meanwhile.push_back(what);
+  }
+  fan_out(protocol::publication_push{what}, accepted);
+}
+
+void channel::fan_out(protocol::push what, steady_clock::time_point accepted) {
+  if (total_ == 0) return;
+  auto shared = std::make_shared<const protocol::broadcast>(name_, std::move(what), accepted);
+  for (unsigned i = 0; i < on_loop_.size(); ++i)
+    if (on_loop_[i] > 0) port_.fan_out_to(i, shared);
+}
+
+void channel::announce(protocol::push what) {
+  if (options_.join_leave != config::offer::no) fan_out(std::move(what), steady_clock::now());
+}
+
+void channel::on_in_doubt() {
+  if (filling_ || occupancy_ != occupancy::held || !options_.has_history()) return;
+  filling_ = true;
+  plane_.recover(*name_, keep(), top_, options_.history_size, [weak = weak_from_this()](auto answer) {
+    auto self = weak.lock();
+    if (!self) return;
+    self->filling_ = false;
+    if (answer && answer->recovered) {
+      for (auto& p : answer->publications) self->emit(p, steady_clock::now());
+    } else {
+      self->lose_all();
+    }
+  });
+}
+
+void channel::lose_all() {
+  lost.add();
+  for (unsigned i = 0; i < on_loop_.size(); ++i)
+    if (std::exchange(on_loop_[i], 0) > 0) port_.dissolve_on(i);
+  total_ = 0;
+  occupancy_ = occupancy::none;
+  check_idle();
+}
+
+// -- reading ----------------------------------------------------------------------------------------------------------
+
+void channel::on_history(read_history m) {
+  ++under_way_;
+  plane_.history(*name_, keep(), m.what, [weak = weak_from_this(), done = std::move(m.done)](auto page) {
+    done(std::move(page));
+    if (auto self = weak.lock()) {
+      --self->under_way_;
+      self->check_idle();
+    }
+  });
+}
+
+void channel::on_remove_history(remove_history m) {
+  ++under_way_;
+  plane_.remove_history(*name_, [weak = weak_from_this(), done = std::move(m.done)](auto answer) {
+    done(std::move(answer));
+    if (auto self = weak.lock()) {
+      --self->under_way_;
+      self->check_idle();
+    }
+  });
+}
+
+// -- ending -----------------------------------------------------------------------------------------------------------
+
+bool channel::is_idle() const noexcept {
+  return total_ == 0 && under_way_ == 0 && waiting_.empty() && joining_.empty() && !has_members_;
+}
+
+void channel::check_idle() {
+  if (is_idle()) port_.idle();
+}
+
+void channel::presence_emptied() {
+  if (total_ > 0) return;
+  has_members_ = false;
+  check_idle();
+}
+
+void channel::close() {
+  if (occupancy_ != occupancy::none) plane_.unsubscribe(*name_);
+  occupancy_ = occupancy::none;
+}
+
+} // namespace plexus::channel

@@ -1,0 +1,95 @@
+#pragma once
+// What a channel decides, without actors or I/O: position, who is joining, what is emitted to which loops.
+// `channel_actor` is the thin shell around it.
+
+#include "actors/channel/messages.hpp"
+#include "actors/protocol/broadcast.hpp"
+#include "config/settings.hpp"
+
+#include <deque>
+#include <list>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace plexus::channel {
+
+/// What a channel needs done; implemented by its actor.
+class channel_port {
+public:
+  virtual ~channel_port() = default;
+  virtual void fan_out_to(unsigned loop, const protocol::broadcast_ptr& what) = 0;
+  /// Tell the loop that its subscribers have lost the channel (code 2500).
+  virtual void dissolve_on(unsigned loop) = 0;
+  virtual void presence_enter(const protocol::client_info& who) = 0;
+  virtual void presence_leave(const std::string& client, bool clean) = 0;
+  /// Nothing keeps the channel any more: it may end after a short time without use.
+  virtual void idle() = 0;
+  /// The opposite.
+  virtual void in_use() = 0;
+};
+
+/// Owned by its actor, on its loop. Backplane answers hold it weakly, so it may go while they are on their way.
+class channel : public std::enable_shared_from_this<channel> {
+public:
+  channel(std::shared_ptr<const std::string> name, const config::channel_options& options, unsigned loops,
+          backplane::backplane& plane, channel_port& port);
+
+  void on_subscribe(subscribe m);
+  void on_unsubscribe(const unsubscribe& m);
+  void on_publish(publish m);
+  void on_history(read_history m);
+  void on_remove_history(remove_history m);
+  void on_published_elsewhere(const protocol::publication_ptr& what);
+  void on_in_doubt();
+  void set_options(const config::channel_options& options) { options_ = options; }
+
+  /// Emits a join or leave to subscribers that get them.
+  void announce(protocol::push what);
+  /// Presence says that no member is left.
+  void presence_emptied();
+  /// Gives up the occupancy; the actor ends.
+  void close();
+
+  [[nodiscard]] bool is_idle() const noexcept;
+  [[nodiscard]] std::size_t subscribers() const noexcept { return total_; }
+  [[nodiscard]] const std::string& name() const noexcept { return *name_; }
+  [[nodiscard]] const config::channel_options& options() const noexcept { return options_; }
+
+private:
+  /// A subscriber whose missed publications are being read. What is emitted meanwhile is kept for it.
+  struct joiner {
+    subscribe request;
+    std::vector<protocol::publication_ptr> meanwhile;
+  };
+  enum class occupancy { none, asked, held };
+
+  [[nodiscard]] backplane::retention keep() const noexcept;
+  [[nodiscard]] bool has_presence() const noexcept;
+  void occupy();
+  void begin(subscribe m);
+  void recover(std::list<joiner>::iterator who);
+  void on_recovery(std::list<joiner>::iterator who, outcome<backplane::recovery> answer);
+  void enter(subscribe& m, subscribed result);
+  void emit(const protocol::publication_ptr& what, steady_clock::time_point accepted);
+  void fan_out(protocol::push what, steady_clock::time_point accepted);
+  void lose_all();
+  void check_idle();
+
+  std::shared_ptr<const std::string> name_;
+  config::channel_options options_;
+  backplane::backplane& plane_;
+  channel_port& port_;
+
+  occupancy occupancy_ = occupancy::none;
+  protocol::position top_;             ///< of what was emitted here
+  std::deque<subscribe> waiting_;      ///< for the occupancy
+  std::list<joiner> joining_;
+  std::vector<std::uint32_t> on_loop_; ///< subscribers by loop
+  std::size_t total_ = 0;
+  std::size_t under_way_ = 0;          ///< backplane calls that must be answered before the channel may end
+  bool has_members_ = false;
+  bool filling_ = false;               ///< a hole is being read from the log
+};
+
+} // namespace plexus::channel

@@ -1,0 +1,160 @@
+#include "actors/channel/channel_actor.hpp"
+
+#include "actors/channel/delivery.hpp"
+#include "actors/runtime/metrics.hpp"
+
+namespace plexus::channel {
+
+namespace {
+const runtime::metrics::gauge channels{"plexus_channels", "Channels in use on this node."};
+}
+
+struct channel_actor::idle_timer final : runtime::timer {
+  explicit idle_timer(channel_actor& of) : owner(of) {}
+  void expired() override { owner.retire(); }
+  channel_actor& owner;
+};
+
+channel_actor::channel_actor(caf::actor_config& config, runtime::loop& home, channel_table& table, std::string name,
+                             const config::channel_options& options)
+  : runtime::pinned_actor(config, home, "channel"), table_(table),
+    name_(std::make_shared<const std::string>(std::move(name))),
+    channel_(std::make_shared<channel>(name_, options, table.node_runtime.size(), table.plane,
+                                       static_cast<channel_port&>(*this))),
+    observer_(std::make_shared<presence::observer*>(static_cast<presence::observer*>(this))), idle_timer_(std::make_unique<idle_timer>(*this)) {
+  channels.add(1);
+  idle();
+}
+
+channel_actor::~channel_actor() = default;
+
+caf::behavior channel_actor::make_behavior() {
+  return {
+    [this](publish& m) {
+      handled();
+      channel_->on_publish(std::move(m));
+    },
+    [this](subscribe& m) {
+      handled();
+      channel_->on_subscribe(std::move(m));
+    },
+    [this](const unsubscribe& m) {
+      handled();
+      channel_->on_unsubscribe(m);
+    },
+    [this](read_history& m) {
+      handled();
+      channel_->on_history(std::move(m));
+    },
+    [this](remove_history& m) {
+      handled();
+      channel_->on_remove_history(std::move(m));
+    },
+    [this](read_presence& m) {
+      handled();
+      if (presence_)
+        caf::anon_send(presence_, presence::query{std::move(m.done)});
+      else
+        m.done(presence::member_set{});
+    },
+    [this](update_presence& m) {
+      handled();
+      if (presence_)
+        caf::anon_send(presence_,
+                       presence::update{std::move(m.client), std::move(m.channel_info), std::move(m.done)});
+      else
+        m.done(protocol::error_code::permission_denied);
+    },
+    [this](const published_elsewhere& m) {
+      handled();
+      channel_->on_published_elsewhere(m.what);
+    },
+    [this](presence_changed_elsewhere& m) {
+      handled();
+      if (presence_) caf::anon_send(presence_, presence::changed_elsewhere{std::move(m.change)});
+    },
+    [this](const in_doubt&) {
+      handled();
+      channel_->on_in_doubt();
+    },
+    [this](const options_changed&) {
+      handled();
+      if (auto* now = table_.settings->options_of(*name_)) channel_->set_options(*now);
+    },
+  };
+}
+
+void channel_actor::on_exit() {
+  *observer_ = nullptr;
+  idle_timer_->disarm();
+  if (presence_) caf::anon_send_exit(presence_, caf::exit_reason::user_shutdown);
+  if (failed()) {
+    // What this actor knew is lost; its subscribers begin anew (2500) with an actor that a later message makes.
+    for (unsigned i = 0; i < table_.transports.size(); ++i) dissolve_on(i);
+  }
+  channel_->close();
+  channel_.reset();
+  forget();
+  channels.add(-1);
+}
+
+void channel_actor::handled() {
+  if (entry_) --entry_->in_mailbox;
+}
+
+void channel_actor::fan_out_to(unsigned loop, const protocol::broadcast_ptr& what) {
+  caf::anon_send(table_.transports[loop], fan_out{what});
+}
+
+void channel_actor::dissolve_on(unsigned loop) { caf::anon_send(table_.transports[loop], dissolve{name_}); }
+
+caf::actor& channel_actor::presence_actor() {
+  if (!presence_)
+    presence_ = runtime::spawn_on<presence::presence_actor>(home(), *name_, table_.plane,
+                                                           channel_->options().presence_grace, observer_);
+  return presence_;
+}
+
+void channel_actor::presence_enter(const protocol::client_info& who) {
+  caf::anon_send(presence_actor(), presence::enter{who});
+}
+
+void channel_actor::presence_leave(const std::string& client, bool clean) {
+  if (presence_) caf::anon_send(presence_, presence::leave{client, clean});
+}
+
+void channel_actor::joined(const protocol::client_info& who) {
+  if (channel_) channel_->announce(protocol::join_push{who});
+}
+
+void channel_actor::left(const protocol::client_info& who) {
+  if (channel_) channel_->announce(protocol::leave_push{who});
+}
+
+void channel_actor::emptied() {
+  if (channel_) channel_->presence_emptied();
+}
+
+void channel_actor::idle() {
+  if (!idle_timer_->armed()) home().arm(*idle_timer_, home().now() + channel_table::linger);
+}
+
+void channel_actor::in_use() { idle_timer_->disarm(); }
+
+void channel_actor::retire() {
+  if (!channel_->is_idle()) return;
+  if (entry_ && entry_->in_mailbox > 0) {
+    idle();
+    return;
+  }
+  // Out of the table at once: a message sent from now on makes a new actor.
+  auto self = caf::actor_cast<caf::actor>(ctrl());
+  forget();
+  caf::anon_send_exit(self, caf::exit_reason::user_shutdown);
+}
+
+void channel_actor::forget() {
+  if (std::exchange(entry_, nullptr)) table_.erase(*name_);
+}
+
+} // namespace plexus::channel

@@ -1,0 +1,179 @@
+#include "actors/connection/client.hpp"
+
+#include "actors/connection/client_internal.hpp"
+#include "actors/connection/directory.hpp"
+#include "actors/runtime/log.hpp"
+
+#include <caf/actor_cast.hpp>
+#include <openssl/rand.h>
+
+#include <array>
+
+namespace plexus::connection {
+
+namespace {
+
+// Random bytes are drawn for many ids at once: RAND_bytes takes a lock.
+std::string make_uuid() {
+  thread_local std::array<unsigned char, 1024> pool;
+  thread_local std::size_t used = pool.size();
+  if (used == pool.size()) {
+    RAND_bytes(pool.data(), static_cast<int>(pool.size()));
+    used = 0;
+  }
+  auto* b = pool.data() + used;
+  used += 16;
+  b[6] = static_cast<unsigned char>((b[6] & 0x0f) | 0x40);
+  b[8] = static_cast<unsigned char>((b[8] & 0x3f) | 0x80);
+  static constexpr char hex[] = "0123456789abcdef";
+  std::string out;
+  out.reserve(36);
+  for (int i = 0; i < 16; ++i) {
+    if (i == 4 || i == 6 || i == 8 || i == 10) out.push_back('-');
+    out.push_back(hex[b[i] >> 4]);
+    out.push_back(hex[b[i] & 15]);
+  }
+  return out;
+}
+
+} // namespace
+
+moment moment::now() {
+  return {std::chrono::steady_clock::now(), std::chrono::duration_cast<std::chrono::seconds>(
+                                              std::chrono::system_clock::now().time_since_epoch())
+                                              .count()};
+}
+
+client::client(client_environment& env, session_id session, const protocol::codec& codec, caf::actor_addr self,
+               moment now)
+  : env_(env), session_(session), codec_(codec), self_(std::move(self)), id_(make_uuid()),
+    ping_at_(now.steady + env.settings->client.connect_timeout) {}
+
+client::~client() { on_lost(false); }
+
+caf::actor client::self() const { return caf::actor_cast<caf::actor>(self_); }
+
+void client::on_message(const protocol::padded_text& text, moment now) {
+  if (phase_ == phase::closed) return;
+  auto good = codec_.decode(text, [&](const protocol::command& c) {
+    metrics::commands.add(1, c.body.index());
+    return dispatch(c, now);
+  });
+  if (!good && phase_ != phase::closed) close(protocol::disconnect_code::bad_request);
+}
+
+// -- time -------------------------------------------------------------------------------------------------------------
+
+client::time_point client::next_due() const noexcept {
+  if (phase_ == phase::closed) return time_point::max();
+  auto next = ping_at_;
+  auto consider = [&next](time_point t) {
+    if (t != time_point{} && t < next) next = t;
+  };
+  consider(depart_at_);
+  consider(expiry_close_at_);
+  for (auto& s : subs_) consider(s.close_at);
+  return next;
+}
+
+void client::on_due(moment now) {
+  if (phase_ == phase::closed) return;
+  if (depart_at_ != time_point{} && now.steady >= depart_at_) {
+    close(protocol::disconnect_code::shutdown);
+    return;
+  }
+  if (phase_ != phase::connected) {
+    if (now.steady >= ping_at_) close(protocol::disconnect_code::stale);
+    return;
+  }
+  if (expiry_close_at_ != time_point{} && now.steady >= expiry_close_at_) {
+    close(protocol::disconnect_code::expired);
+    return;
+  }
+  for (std::size_t i = 0; i < subs_.size();) {
+    auto& s = subs_[i];
+    if (s.close_at == time_point{} || now.steady < s.close_at) {
+      ++i;
+    } else if (s.server_side) {
+      close(protocol::disconnect_code::subscription_expired);
+      return;
+    } else {
+      push(s.channel, protocol::unsubscribe_push{protocol::unsubscribe_code::expired});
+      end_subscription(i, true);
+    }
+  }
+  if (now.steady < ping_at_) return;
+  if (awaiting_pong_) {
+    close(protocol::disconnect_code::no_pong);
+    return;
+  }
+  std::string ping;
+  codec_.encode_ping(ping);
+  env_.port.send(session_, ping);
+  awaiting_pong_ = true;
+  ping_at_ = now.steady + env_.settings->client.pong_timeout;
+}
+
+void client::on(std::uint32_t, const protocol::pong_command&, moment now) {
+  if (!awaiting_pong_) return;
+  awaiting_pong_ = false;
+  // The next ping goes by the last one, so that the clients of a node stay spread over the interval.
+  auto& c = env_.settings->client;
+  ping_at_ = std::max(ping_at_ - c.pong_timeout + c.ping_interval, now.steady);
+}
+
+// -- output -----------------------------------------------------------------------------------------------------------
+
+void client::send(std::uint32_t id, const protocol::reply& what) {
+  std::string bytes;
+  codec_.encode(bytes, id, what);
+  env_.port.send(session_, bytes);
+}
+
+void client::push(std::string_view channel, const protocol::push& what) {
+  std::string bytes;
+  codec_.encode(bytes, channel, what);
+  env_.port.send(session_, bytes);
+}
+
+void client::refuse(std::uint32_t id, protocol::error_code code) {
+  metrics::count_error(code);
+  send(id, protocol::error_reply{code});
+}
+
+// -- the end ----------------------------------------------------------------------------------------------------------
+
+void client::close(protocol::disconnect_code code) {
+  close(static_cast<std::uint16_t>(code), protocol::reason(code));
+}
+
+void client::close(std::uint16_t code, std::string_view reason) {
+  if (phase_ == phase::closed) return;
+  metrics::count_disconnect(code);
+  runtime::log::debug("connection", "closing a client",
+                      {{"client", id_}, {"user", user_}, {"code", code}, {"reason", reason}});
+  // A connection that the server ends is a clean end: nothing is left that could come back within a grace. Only a
+  // client that stopped answering may have moved to another network.
+  auto clean = code != static_cast<std::uint16_t>(protocol::disconnect_code::no_pong) &&
+               code != static_cast<std::uint16_t>(protocol::disconnect_code::write_error);
+  on_lost(clean);
+  env_.port.close(session_, code, reason);
+}
+
+void client::on_lost(bool clean) {
+  if (phase_ == phase::closed) return;
+  leave_all(clean);
+  if (phase_ == phase::connected) env_.clients.on(env_.home).remove(*this);
+  if (has_place_) env_.clients.give_place(user_);
+  has_place_ = false;
+  connecting_.reset();
+  phase_ = phase::closed;
+}
+
+void client::leave_all(bool clean) {
+  for (auto& s : subs_)
+    env_.channels.tell(s.channel, channel::unsubscribe{id_, env_.home.index(), clean, true});
+  subs_.clear();
+}
+
+} // namespace plexus::connection

@@ -1,0 +1,186 @@
+#pragma once
+// One client: who it is, what it is subscribed to, when it must answer or renew; turns commands into messages to
+// channels. Plain state, without sockets and without a clock of its own; `connection_actor` is the shell around it.
+//
+// Split by subject: client.cpp (life, time), client_connect.cpp (connect, tokens), client_subscribe.cpp
+// (subscriptions), client_commands.cpp (publish, reads, RPC).
+
+#include "actors/channel/messages.hpp"
+#include "actors/channel/router.hpp"
+#include "actors/connection/messages.hpp"
+#include "actors/connection/port.hpp"
+#include "actors/connection/rights.hpp"
+#include "actors/connection/token.hpp"
+#include "actors/protocol/codec.hpp"
+#include "config/settings.hpp"
+
+#include <caf/actor.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace plexus::connection {
+
+class directory;
+
+/// What the clients of one loop share; owned by the loop's transport, on its thread. `settings` and `verifier` are
+/// replaced together at a reload.
+struct client_environment {
+  runtime::loop& home;
+  client_port& port;
+  caf::actor transport; ///< of this loop
+  channel::channel_router& channels;
+  directory& clients;
+  std::shared_ptr<const config::settings> settings;
+  std::shared_ptr<const token_verifier> verifier;
+  std::string version; ///< of the server, for the connect reply
+};
+
+/// The time as both of its kinds: steady for timers, Unix seconds for tokens.
+struct moment {
+  std::chrono::steady_clock::time_point steady;
+  std::int64_t unix_seconds = 0;
+  static moment now();
+};
+
+class client {
+public:
+  using time_point = std::chrono::steady_clock::time_point;
+
+  /// `self`: the actor that answers of channels are sent to.
+  client(client_environment& env, session_id session, const protocol::codec& codec, caf::actor_addr self, moment now);
+  ~client();
+  client(const client&) = delete;
+  client& operator=(const client&) = delete;
+
+  /// One message of the client.
+  void on_message(const protocol::padded_text& text, moment now);
+  void on_sub_result(sub_result& m, moment now);
+  void on_dissolved(const std::string& channel);
+  void on_kick(std::uint16_t code, std::string_view reason) { close(code, reason); }
+  void on_server_subscribe(const server_subscribe& m, moment now);
+  void on_server_unsubscribe(const server_unsubscribe& m);
+  void on_server_refresh(const server_refresh& m, moment now);
+  void on_depart(time_point when) { depart_at_ = when; }
+  /// The transport is gone.
+  void on_lost(bool clean);
+
+  /// When `on_due` wants to be called.
+  [[nodiscard]] time_point next_due() const noexcept;
+  void on_due(moment now);
+
+  [[nodiscard]] const std::string& id() const noexcept { return id_; }
+  [[nodiscard]] const std::string& user() const noexcept { return user_; }
+  [[nodiscard]] session_id session() const noexcept { return session_; }
+  [[nodiscard]] bool connected() const noexcept { return phase_ == phase::connected; }
+  [[nodiscard]] std::size_t subscriptions() const noexcept { return subs_.size(); }
+  [[nodiscard]] caf::actor self() const;
+
+  std::size_t list_index = 0; ///< in `client_list`
+
+private:
+  enum class phase : std::uint8_t { fresh, connecting, connected, closed };
+
+  struct subscription {
+    std::string channel;
+    std::uint32_t ticket = 0;
+    bool open = false;        ///< false: the channel's answer is on its way
+    bool server_side = false; ///< from the token or the API
+    bool end_when_open = false; ///< unsubscribed before it was open
+    std::uint32_t end_id = 0;   ///< the unsubscribe command to answer then; 0: none
+    std::int64_t expires_at = 0; ///< Unix seconds; 0: never
+    time_point close_at{};       ///< expires_at and the grace for a refresh
+    std::unique_ptr<rights> can; ///< of the subscription's token
+  };
+
+  // client.cpp
+  void close(protocol::disconnect_code code);
+  void close(std::uint16_t code, std::string_view reason);
+  void send(std::uint32_t id, const protocol::reply& what);
+  void push(std::string_view channel, const protocol::push& what);
+  void refuse(std::uint32_t id, protocol::error_code code);
+  void leave_all(bool clean);
+  /// A continuation for a channel: encodes what `make` returns and sends it behind what the channel emitted.
+  template <class T, class Make>
+  std::function<void(backplane::outcome<T>)> answer(std::uint32_t id, Make make) const;
+
+  // client_connect.cpp
+  bool dispatch(const protocol::command& c, moment now);
+  void on(std::uint32_t id, const protocol::connect_command& c, moment now);
+  void on(std::uint32_t id, const protocol::refresh_command& c, moment now);
+  void finish_connect();
+  void set_expiry(std::optional<std::int64_t> expires_at, moment now);
+  [[nodiscard]] std::uint32_t ttl(std::int64_t expires_at, moment now) const noexcept;
+
+  // client_subscribe.cpp
+  void on(std::uint32_t id, const protocol::subscribe_command& c, moment now);
+  void on(std::uint32_t id, const protocol::unsubscribe_command& c, moment now);
+  void on(std::uint32_t id, const protocol::sub_refresh_command& c, moment now);
+  /// Checks the token of a subscription. False: it was answered or the connection is closed.
+  bool accept_sub_token(std::uint32_t id, std::string_view channel, std::string_view token, moment now, claims& out);
+  struct open_request {
+    std::string channel;
+    std::uint32_t id = 0; ///< of the command; 0: server-side
+    bool in_connect = false;
+    std::string channel_info, data;
+    std::optional<protocol::position> since;
+    bool wants_position = false, wants_join_leave = false, wants_recovery = false, refuse_unrecoverable = false;
+    std::int64_t expires_at = 0;
+    std::unique_ptr<rights> can;
+  };
+  void open(open_request r, moment now);
+  void end_subscription(std::size_t index, bool clean);
+  subscription* find(std::string_view channel);
+
+  // client_commands.cpp
+  void on(std::uint32_t id, const protocol::publish_command& c, moment now);
+  void on(std::uint32_t id, const protocol::presence_command& c, moment now);
+  void on(std::uint32_t id, const protocol::presence_stats_command& c, moment now);
+  void on(std::uint32_t id, const protocol::history_command& c, moment now);
+  void on(std::uint32_t id, const protocol::rpc_command& c, moment now);
+  void on(std::uint32_t, const protocol::send_command&, moment);
+  void on(std::uint32_t, const protocol::pong_command&, moment);
+  void update_presence(std::uint32_t id, std::string_view data);
+  /// The channel's options if its name and namespace are good; else the command has been refused.
+  const config::channel_options* options_for(std::uint32_t id, std::string_view channel);
+  [[nodiscard]] bool may(action what, std::string_view channel, const config::channel_options& options);
+  [[nodiscard]] const std::shared_ptr<const protocol::client_info>& info();
+
+  client_environment& env_;
+  session_id session_;
+  const protocol::codec& codec_;
+  caf::actor_addr self_;
+  std::string id_;
+  std::string user_;
+  std::string conn_info_;
+  std::unique_ptr<rights> can_;
+  std::shared_ptr<const protocol::client_info> info_; ///< made with the first publish
+  std::vector<subscription> subs_;
+
+  phase phase_ = phase::fresh;
+  bool insecure_ = false;
+  bool has_token_ = false;
+  bool has_place_ = false; ///< counted in `directory`
+  bool awaiting_pong_ = false;
+  std::uint32_t next_ticket_ = 0;
+
+  /// A connect command whose server-side subscriptions are being opened. Whatever is said to the client meanwhile is
+  /// held back by the port, behind the connect reply.
+  struct pending_connect {
+    std::uint32_t id = 0;
+    std::size_t left = 0;
+    protocol::connect_reply reply;
+  };
+  std::unique_ptr<pending_connect> connecting_;
+
+  time_point ping_at_;        ///< before connecting: the connect time-out
+  time_point depart_at_{};
+  time_point expiry_close_at_{};
+  std::int64_t expires_at_ = 0;
+};
+
+} // namespace plexus::connection

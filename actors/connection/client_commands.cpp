@@ -1,0 +1,154 @@
+#include "actors/connection/client_internal.hpp"
+
+#include "actors/protocol/json.hpp"
+
+#include <nlohmann/json.hpp>
+
+namespace plexus::connection {
+
+using protocol::disconnect_code;
+using protocol::error_code;
+
+const config::channel_options* client::options_for(std::uint32_t id, std::string_view channel) {
+  auto fault = [](unsigned char c) { return c < 0x20 || c == 0x7f; };
+  if (channel.size() > env_.settings->client.max_channel_length ||
+      std::any_of(channel.begin(), channel.end(), fault)) {
+    refuse(id, error_code::bad_request);
+    return nullptr;
+  }
+  auto* options = env_.settings->options_of(channel);
+  if (!options) refuse(id, error_code::unknown_channel);
+  return options;
+}
+
+bool client::may(action what, std::string_view channel, const config::channel_options& options) {
+  subject who{insecure_, has_token_, can_.get(), false};
+  auto* s = find(channel);
+  who.subscribed = s && s->open;
+  if (allowed(who, what, channel, options)) return true;
+  if (!s || !s->can) return false;
+  who.can = s->can.get();
+  return allowed(who, what, channel, options);
+}
+
+const std::shared_ptr<const protocol::client_info>& client::info() {
+  if (!info_)
+    info_ = std::make_shared<const protocol::client_info>(protocol::client_info{user_, id_, conn_info_, {}});
+  return info_;
+}
+
+void client::on(std::uint32_t id, const protocol::publish_command& c, moment now) {
+  auto* options = options_for(id, c.channel);
+  if (!options) return;
+  if (c.data.empty()) {
+    refuse(id, error_code::bad_request);
+    return;
+  }
+  if (!may(action::publish, c.channel, *options)) {
+    refuse(id, error_code::permission_denied);
+    return;
+  }
+  channel::publish m;
+  m.what.data = std::string(c.data);
+  m.what.info = info();
+  m.accepted = now.steady;
+  m.done = answer<backplane::appended>(id, [](auto&) { return protocol::publish_reply{}; });
+  env_.channels.tell(c.channel, std::move(m));
+}
+
+void client::on(std::uint32_t id, const protocol::presence_command& c, moment) {
+  auto* options = options_for(id, c.channel);
+  if (!options) return;
+  if (!options->presence) {
+    refuse(id, error_code::not_available);
+    return;
+  }
+  if (!may(action::presence, c.channel, *options)) {
+    refuse(id, error_code::permission_denied);
+    return;
+  }
+  auto send_to = answer<protocol::presence_reply>(id, [](auto& reply) { return std::move(reply); });
+  env_.channels.tell(c.channel, channel::read_presence{[send_to](const presence::member_set& members) {
+                       protocol::presence_reply reply;
+                       reply.members.assign(members.members().begin(), members.members().end());
+                       send_to(std::move(reply));
+                     }});
+}
+
+void client::on(std::uint32_t id, const protocol::presence_stats_command& c, moment) {
+  auto* options = options_for(id, c.channel);
+  if (!options) return;
+  if (!options->presence) {
+    refuse(id, error_code::not_available);
+    return;
+  }
+  if (!may(action::presence, c.channel, *options)) {
+    refuse(id, error_code::permission_denied);
+    return;
+  }
+  auto send_to = answer<protocol::presence_stats_reply>(id, [](auto& reply) { return reply; });
+  env_.channels.tell(c.channel, channel::read_presence{[send_to](const presence::member_set& members) {
+                       send_to(protocol::presence_stats_reply{members.clients(), members.users()});
+                     }});
+}
+
+void client::on(std::uint32_t id, const protocol::history_command& c, moment) {
+  auto* options = options_for(id, c.channel);
+  if (!options) return;
+  if (!options->has_history()) {
+    refuse(id, error_code::not_available);
+    return;
+  }
+  if (!may(action::history, c.channel, *options)) {
+    refuse(id, error_code::permission_denied);
+    return;
+  }
+  channel::read_history m;
+  auto max = env_.settings->client.max_history_page;
+  if (max == 0) max = SIZE_MAX;
+  m.what.limit = c.limit < 0 ? max : std::min(static_cast<std::size_t>(c.limit), max);
+  m.what.reverse = c.reverse;
+  if (c.since) m.what.since = protocol::position{std::string(c.since->epoch), c.since->offset};
+  m.done = answer<backplane::log_page>(
+    id, [](auto& page) { return protocol::history_reply{std::move(page.publications), std::move(page.top)}; });
+  env_.channels.tell(c.channel, std::move(m));
+}
+
+void client::on(std::uint32_t id, const protocol::rpc_command& c, moment) {
+  if (c.method == "plexus.presence.update")
+    update_presence(id, c.data);
+  else
+    refuse(id, error_code::not_available);
+}
+
+void client::update_presence(std::uint32_t id, std::string_view data) {
+  auto asked = nlohmann::json::parse(data.empty() ? "{}" : data, nullptr, false);
+  if (!asked.is_object() || !asked.contains("channel") || !asked["channel"].is_string() || !asked.contains("state")) {
+    refuse(id, error_code::bad_request);
+    return;
+  }
+  auto channel = asked["channel"].get<std::string>();
+  auto* options = options_for(id, channel);
+  if (!options) return;
+  if (!options->presence) {
+    refuse(id, error_code::not_available);
+    return;
+  }
+  auto* s = find(channel);
+  if (!s || !s->open) {
+    refuse(id, error_code::permission_denied);
+    return;
+  }
+  auto state = asked["state"].dump();
+  if (options->max_state_size > 0 && state.size() > options->max_state_size) {
+    refuse(id, error_code::limit_exceeded);
+    return;
+  }
+  env_.channels.tell(channel, channel::update_presence{id_, std::move(state), answer<backplane::nothing>(id, [](auto&) {
+                                                         return protocol::rpc_reply{"{}"};
+                                                       })});
+}
+
+void client::on(std::uint32_t, const protocol::send_command&, moment) { close(disconnect_code::not_available); }
+
+} // namespace plexus::connection

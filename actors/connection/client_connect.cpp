@@ -1,0 +1,158 @@
+#include "actors/connection/client_internal.hpp"
+#include "actors/connection/directory.hpp"
+
+#include <random>
+
+namespace plexus::connection {
+
+using protocol::disconnect_code;
+using protocol::error_code;
+
+bool client::dispatch(const protocol::command& c, moment now) {
+  auto is_connect = std::holds_alternative<protocol::connect_command>(c.body);
+  if (is_connect != (phase_ == phase::fresh)) {
+    // Anything before connect, and connect twice.
+    close(disconnect_code::bad_request);
+    return false;
+  }
+  std::visit([&](auto& body) { on(c.id, body, now); }, c.body);
+  return phase_ != phase::closed;
+}
+
+void client::on(std::uint32_t id, const protocol::connect_command& c, moment now) {
+  auto& conf = env_.settings->client;
+  claims who;
+  insecure_ = conf.insecure;
+  if (!c.token.empty()) {
+    auto verified = env_.verifier->verify(c.token, conf.insecure ? 0 : now.unix_seconds);
+    if (auto* fault = std::get_if<token_fault>(&verified)) {
+      if (*fault == token_fault::expired)
+        refuse(id, error_code::token_expired); // the client fetches a new one and dials again
+      else
+        close(disconnect_code::invalid_token);
+      return;
+    }
+    who = std::move(std::get<claims>(verified));
+    if (conf.insecure) who.expires_at.reset();
+    has_token_ = true;
+  } else if (!conf.insecure && !conf.anonymous) {
+    close(disconnect_code::bad_request);
+    return;
+  }
+  user_ = std::move(who.user);
+  conn_info_ = std::move(who.info);
+  if (who.can != rights{}) can_ = std::make_unique<rights>(std::move(who.can));
+  has_place_ = conf.max_connections_per_user > 0;
+  if (has_place_ && !env_.clients.take_place(user_, conf.max_connections_per_user)) {
+    has_place_ = false;
+    close(disconnect_code::connection_limit);
+    return;
+  }
+
+  phase_ = phase::connected;
+  env_.clients.on(env_.home).add(*this);
+  connecting_ = std::make_unique<pending_connect>();
+  connecting_->id = id;
+  auto& reply = connecting_->reply;
+  reply.client = id_;
+  reply.version = env_.version;
+  reply.ping = static_cast<std::uint32_t>(std::chrono::duration_cast<std::chrono::seconds>(conf.ping_interval).count());
+  reply.pong = conf.ping_interval.count() > 0;
+  set_expiry(who.expires_at, now);
+  if (expires_at_ > 0) {
+    reply.expires = true;
+    reply.ttl = ttl(expires_at_, now);
+  }
+  // The first ping comes somewhere within the interval: clients that came together are pinged apart.
+  thread_local std::minstd_rand random{std::random_device{}()};
+  auto interval = conf.ping_interval.count();
+  ping_at_ = interval > 0 ? now.steady + config::duration{static_cast<std::int64_t>(random()) % interval + 1}
+                          : time_point::max();
+
+  if (who.subs.size() > conf.max_channels) {
+    close(disconnect_code::channel_limit);
+    return;
+  }
+  if (!who.subs.empty()) {
+    env_.port.hold(session_);
+    connecting_->left = who.subs.size();
+    // `open` may be answered at once for a channel that can't be had; the count stands before.
+    for (auto& s : who.subs) {
+      open_request r;
+      r.channel = s.channel;
+      r.in_connect = true;
+      r.channel_info = std::move(s.info);
+      r.data = std::move(s.data);
+      for (auto& asked : c.subs)
+        if (asked.channel == s.channel && asked.recover) {
+          r.wants_recovery = true;
+          r.since = protocol::position{std::string(asked.since.epoch), asked.since.offset};
+        }
+      if (phase_ == phase::closed) return;
+      open(std::move(r), now);
+    }
+  }
+  if (connecting_ && connecting_->left == 0) finish_connect();
+}
+
+void client::finish_connect() {
+  auto done = std::move(connecting_);
+  std::string bytes;
+  codec_.encode(bytes, done->id, protocol::reply{std::move(done->reply)});
+  env_.port.release(session_, bytes);
+}
+
+void client::set_expiry(std::optional<std::int64_t> expires_at, moment now) {
+  expires_at_ = expires_at.value_or(0);
+  expiry_close_at_ = {};
+  // The client asks for a new token when the time is up, so it gets a while to do so.
+  if (expires_at_ > 0)
+    expiry_close_at_ = now.steady + std::chrono::seconds(std::max<std::int64_t>(expires_at_ - now.unix_seconds, 0)) +
+                       env_.settings->client.expired_close_delay;
+}
+
+std::uint32_t client::ttl(std::int64_t expires_at, moment now) const noexcept {
+  return static_cast<std::uint32_t>(std::clamp<std::int64_t>(expires_at - now.unix_seconds, 1, UINT32_MAX));
+}
+
+void client::on(std::uint32_t id, const protocol::refresh_command& c, moment now) {
+  auto verified = env_.verifier->verify(c.token, now.unix_seconds);
+  if (auto* fault = std::get_if<token_fault>(&verified)) {
+    close(*fault == token_fault::expired ? disconnect_code::expired : disconnect_code::invalid_token);
+    return;
+  }
+  auto& who = std::get<claims>(verified);
+  if (who.user != user_) {
+    close(disconnect_code::invalid_token);
+    return;
+  }
+  conn_info_ = std::move(who.info);
+  info_.reset();
+  can_ = who.can == rights{} ? nullptr : std::make_unique<rights>(std::move(who.can));
+  if (!insecure_) set_expiry(who.expires_at, now);
+  protocol::refresh_reply reply;
+  reply.client = id_;
+  reply.version = env_.version;
+  if (expires_at_ > 0) {
+    reply.expires = true;
+    reply.ttl = ttl(expires_at_, now);
+  }
+  send(id, reply);
+}
+
+void client::on_server_refresh(const server_refresh& m, moment now) {
+  if (phase_ != phase::connected) return;
+  if (m.expired || (m.expires_at && *m.expires_at <= now.unix_seconds)) {
+    close(disconnect_code::expired);
+    return;
+  }
+  set_expiry(m.expires_at, now);
+  protocol::refresh_push what;
+  if (expires_at_ > 0) {
+    what.expires = true;
+    what.ttl = ttl(expires_at_, now);
+  }
+  push({}, what);
+}
+
+} // namespace plexus::connection

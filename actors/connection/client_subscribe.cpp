@@ -1,0 +1,247 @@
+#include "actors/connection/client_internal.hpp"
+
+namespace plexus::connection {
+
+using protocol::disconnect_code;
+using protocol::error_code;
+
+client::subscription* client::find(std::string_view channel) {
+  for (auto& s : subs_)
+    if (s.channel == channel) return &s;
+  return nullptr;
+}
+
+bool client::accept_sub_token(std::uint32_t id, std::string_view channel, std::string_view token, moment now,
+                              claims& out) {
+  auto verified = env_.verifier->verify(token, now.unix_seconds);
+  if (auto* fault = std::get_if<token_fault>(&verified)) {
+    refuse(id, *fault == token_fault::expired ? error_code::token_expired : error_code::permission_denied);
+    return false;
+  }
+  out = std::move(std::get<claims>(verified));
+  // A good token for something else is a mix-up of identities, not a refusal: the whole connection ends.
+  if (out.channel != channel || out.user != user_ || (!out.client.empty() && out.client != id_)) {
+    close(disconnect_code::invalid_token);
+    return false;
+  }
+  return true;
+}
+
+void client::on(std::uint32_t id, const protocol::subscribe_command& c, moment now) {
+  auto* options = options_for(id, c.channel);
+  if (!options) return;
+  if (find(c.channel)) {
+    refuse(id, error_code::already_subscribed);
+    return;
+  }
+  if (subs_.size() >= env_.settings->client.max_channels) {
+    refuse(id, error_code::limit_exceeded);
+    return;
+  }
+  open_request r;
+  if (!c.token.empty()) {
+    claims token;
+    if (!accept_sub_token(id, c.channel, c.token, now, token)) return;
+    r.channel_info = std::move(token.info);
+    r.expires_at = insecure_ ? 0 : token.expires_at.value_or(0);
+    if (token.can != rights{}) r.can = std::make_unique<rights>(std::move(token.can));
+  } else if (!may(action::subscribe, c.channel, *options)) {
+    refuse(id, error_code::permission_denied);
+    return;
+  }
+  r.channel = std::string(c.channel);
+  r.id = id;
+  r.wants_position = c.positioned || c.recoverable || c.recover;
+  r.wants_join_leave = c.join_leave;
+  r.wants_recovery = c.recover;
+  r.refuse_unrecoverable = (c.flags & 2) != 0 && c.recoverable;
+  if (c.recover) r.since = protocol::position{std::string(c.since.epoch), c.since.offset};
+  open(std::move(r), now);
+}
+
+void client::open(open_request r, moment now) {
+  auto ticket = ++next_ticket_;
+  subscription s;
+  s.channel = r.channel;
+  s.ticket = ticket;
+  s.server_side = r.id == 0;
+  s.can = std::move(r.can);
+  s.expires_at = r.expires_at;
+  if (r.expires_at > 0)
+    s.close_at = now.steady + std::chrono::seconds(std::max<std::int64_t>(r.expires_at - now.unix_seconds, 0)) +
+                 env_.settings->client.expired_close_delay;
+  subs_.push_back(std::move(s));
+
+  channel::subscribe m;
+  m.who = {user_, id_, conn_info_, r.channel_info};
+  m.loop = env_.home.index();
+  m.wants_position = r.wants_position || r.id == 0;
+  m.wants_join_leave = r.wants_join_leave || r.id == 0;
+  m.wants_recovery = r.wants_recovery;
+  m.refuse_unrecoverable = r.refuse_unrecoverable;
+  m.since = std::move(r.since);
+  m.max_recovered = env_.settings->client.max_recovered;
+  auto sub_ttl = r.expires_at > 0 ? ttl(r.expires_at, now) : 0;
+  // Runs on the channel's loop. The reply and the entry into the fan-out table travel as one message, ahead of
+  // whatever the channel emits next.
+  m.done = [session = session_, transport = env_.transport, self = self(), &codec = codec_, id = r.id, ticket,
+            in_connect = r.in_connect, channel = r.channel, data = std::move(r.data),
+            sub_ttl](channel::outcome<channel::subscribed> result) {
+    sub_result told{channel, ticket, {}, nullptr};
+    if (!result) {
+      told.error = result.error();
+      if (id > 0) {
+        metrics::count_error(result.error());
+        std::string bytes;
+        codec.encode(bytes, id, protocol::error_reply{result.error()});
+        caf::anon_send(transport, channel::deliver{session, std::move(bytes)});
+      }
+      caf::anon_send(self, std::move(told));
+      return;
+    }
+    protocol::subscribe_reply reply;
+    reply.expires = sub_ttl > 0;
+    reply.ttl = sub_ttl;
+    reply.recoverable = result->recoverable;
+    reply.positioned = result->positioned;
+    reply.at = std::move(result->at);
+    reply.recovered = result->recovered;
+    reply.was_recovering = result->was_recovering;
+    reply.publications = std::move(result->publications);
+    reply.data = data;
+    channel::admit a{session, channel, result->join_leave, {}};
+    if (in_connect)
+      told.reply = std::make_shared<protocol::subscribe_reply>(std::move(reply));
+    else if (id > 0)
+      codec.encode(a.bytes, id, protocol::reply{std::move(reply)});
+    else
+      codec.encode(a.bytes, channel, protocol::push{protocol::subscribe_push{std::move(reply)}});
+    caf::anon_send(transport, std::move(a));
+    caf::anon_send(self, std::move(told));
+  };
+  env_.channels.tell(r.channel, std::move(m));
+}
+
+void client::on_sub_result(sub_result& m, moment) {
+  if (phase_ == phase::closed) return;
+  auto* s = find(m.channel);
+  if (!s || s->ticket != m.ticket) return;
+  auto index = static_cast<std::size_t>(s - subs_.data());
+  if (m.error) {
+    if (s->end_id > 0) send(s->end_id, protocol::unsubscribe_reply{});
+    subs_.erase(subs_.begin() + static_cast<std::ptrdiff_t>(index));
+  } else {
+    s->open = true;
+    if (s->end_when_open) {
+      auto id = s->end_id;
+      auto was_server_side = s->server_side;
+      auto channel = s->channel;
+      end_subscription(index, true);
+      if (id > 0)
+        send(id, protocol::unsubscribe_reply{});
+      else if (was_server_side)
+        push(channel, protocol::unsubscribe_push{});
+    }
+  }
+  if (connecting_ && connecting_->left > 0) {
+    if (m.reply) connecting_->reply.subs.emplace_back(m.channel, std::move(*m.reply));
+    if (m.error && *m.error == error_code::internal) {
+      // Without its server-side channels the client would believe that it has them: better it comes again.
+      close(disconnect_code::insufficient_state);
+      return;
+    }
+    if ((m.reply || m.error) && --connecting_->left == 0) finish_connect();
+  }
+}
+
+void client::end_subscription(std::size_t index, bool clean) {
+  auto& s = subs_[index];
+  env_.port.dismiss(session_, s.channel);
+  env_.channels.tell(s.channel, channel::unsubscribe{id_, env_.home.index(), clean, true});
+  subs_.erase(subs_.begin() + static_cast<std::ptrdiff_t>(index));
+}
+
+void client::on(std::uint32_t id, const protocol::unsubscribe_command& c, moment) {
+  auto* s = find(c.channel);
+  if (s && !s->open) {
+    // The channel's answer is on its way and brings the subscribe reply; this one follows it.
+    s->end_when_open = true;
+    s->end_id = id;
+    return;
+  }
+  if (s) end_subscription(static_cast<std::size_t>(s - subs_.data()), true);
+  send(id, protocol::unsubscribe_reply{});
+}
+
+void client::on(std::uint32_t id, const protocol::sub_refresh_command& c, moment now) {
+  auto* s = find(c.channel);
+  if (!s) {
+    refuse(id, error_code::permission_denied);
+    return;
+  }
+  auto verified = env_.verifier->verify(c.token, now.unix_seconds);
+  // An expired token changes nothing: the subscription runs out on its own.
+  if (auto* fault = std::get_if<token_fault>(&verified); fault && *fault == token_fault::expired) {
+    send(id, protocol::sub_refresh_reply{});
+    return;
+  }
+  claims token;
+  if (!accept_sub_token(id, c.channel, c.token, now, token)) return;
+  s->can = token.can == rights{} ? nullptr : std::make_unique<rights>(std::move(token.can));
+  s->expires_at = token.expires_at.value_or(0);
+  s->close_at = {};
+  protocol::sub_refresh_reply reply;
+  if (s->expires_at > 0) {
+    reply.expires = true;
+    reply.ttl = ttl(s->expires_at, now);
+    s->close_at = now.steady + std::chrono::seconds(s->expires_at - now.unix_seconds) +
+                  env_.settings->client.expired_close_delay;
+  }
+  send(id, reply);
+}
+
+void client::on_dissolved(const std::string& channel) {
+  if (phase_ == phase::closed) return;
+  auto* s = find(channel);
+  if (!s || !s->open) return;
+  env_.channels.tell(channel, channel::unsubscribe{id_, env_.home.index(), true, false});
+  if (s->server_side) {
+    close(disconnect_code::insufficient_state);
+    return;
+  }
+  subs_.erase(subs_.begin() + (s - subs_.data()));
+  push(channel, protocol::unsubscribe_push{protocol::unsubscribe_code::insufficient});
+}
+
+void client::on_server_subscribe(const server_subscribe& m, moment now) {
+  if (phase_ != phase::connected || find(m.channel)) return;
+  if (subs_.size() >= env_.settings->client.max_channels) {
+    close(disconnect_code::channel_limit);
+    return;
+  }
+  open_request r;
+  r.channel = m.channel;
+  r.channel_info = m.info;
+  r.data = m.data;
+  r.since = m.since;
+  r.wants_recovery = m.since.has_value();
+  r.expires_at = m.expires_at.value_or(0);
+  open(std::move(r), now);
+}
+
+void client::on_server_unsubscribe(const server_unsubscribe& m) {
+  if (phase_ != phase::connected) return;
+  for (auto i = subs_.size(); i-- > 0;) {
+    auto& s = subs_[i];
+    if (!m.channel.empty() && s.channel != m.channel) continue;
+    if (!s.open) {
+      s.end_when_open = true;
+      continue;
+    }
+    auto channel = s.channel;
+    end_subscription(i, true);
+    push(channel, protocol::unsubscribe_push{m.code});
+  }
+}
+
+} // namespace plexus::connection

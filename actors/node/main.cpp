@@ -1,0 +1,191 @@
+// `plexus serve | check | token | version`: the command line. What it means is in docs/operations.md.
+
+#include "actors/connection/token.hpp"
+#include "actors/node/node.hpp"
+#include "actors/runtime/log.hpp"
+#include "config/load.hpp"
+#include "plexus_version.hpp"
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <fstream>
+#include <iostream>
+
+extern char** environ;
+
+namespace {
+
+using namespace plexus;
+
+constexpr int failed_start = 1;
+constexpr int bad_configuration = 2;
+
+struct options {
+  std::string file;
+  std::vector<std::string> set;
+  std::string ready_file;
+};
+
+config::sources sources_of(const options& from) {
+  config::sources out;
+  for (auto** e = environ; *e; ++e) out.environment.emplace_back(*e);
+  out.set = from.set;
+  return out;
+}
+
+/// Everything from the file, the environment and --set; faults go to standard error.
+std::optional<config::settings> read_settings(const options& from, bool must_be_served) {
+  auto sources = sources_of(from);
+  if (!from.file.empty()) {
+    auto text = config::read_file(from.file);
+    if (!text) {
+      std::cerr << from.file << ": cannot be read\n";
+      return std::nullopt;
+    }
+    sources.file = config::document{from.file, *text};
+  }
+  auto loaded = config::load(sources);
+  auto faults = loaded.faults;
+  if (loaded.ok() && must_be_served) faults = config::unserved(loaded.values, loaded.where);
+  for (auto& f : faults) std::cerr << config::to_string(f) << "\n";
+  if (!faults.empty()) return std::nullopt;
+  runtime::log::configure(loaded.values.log.level, loaded.values.log.format);
+  for (auto& n : loaded.notices) runtime::log::info("config", n);
+  return loaded.values;
+}
+
+/// By rename, so that whoever waits for it never reads half of it.
+bool write_ready_file(const std::string& path, const node::node& n) {
+  nlohmann::json body{{"pid", ::getpid()}, {"port", n.port()}, {"internal_port", n.internal_port()}, {"name", n.name()}};
+  auto temporary = path + ".new";
+  std::ofstream out(temporary);
+  out << body.dump() << "\n";
+  out.close();
+  return out && std::rename(temporary.c_str(), path.c_str()) == 0;
+}
+
+int serve(const options& from) {
+  auto settings = read_settings(from, true);
+  if (!settings) return bad_configuration;
+  try {
+    node::node n(*settings);
+    auto internal = n.internal_port();
+    auto wrote = true;
+    n.run(
+      [&] {
+        runtime::log::info("node", "serving",
+                           {{"version", PLEXUS_VERSION},
+                            {"name", n.name()},
+                            {"address", settings->listen.address},
+                            {"port", n.port()},
+                            {"internal_port", internal},
+                            {"max_clients", node::clients_that_fit()},
+                            {"insecure", settings->client.insecure ? "yes" : "no"}});
+        if (settings->client.insecure)
+          runtime::log::warn("node", "client.insecure is on: no tokens, everyone may do everything");
+        if (!from.ready_file.empty() && !write_ready_file(from.ready_file, n)) {
+          wrote = false;
+          runtime::log::error("node", "the ready file can't be written", {{"file", from.ready_file}});
+          ::kill(::getpid(), SIGTERM);
+        }
+      },
+      [&]() -> std::unique_ptr<config::settings> {
+        auto fresh = read_settings(from, true);
+        if (!fresh) {
+          runtime::log::error("node", "the configuration has faults; the one before stays");
+          return nullptr;
+        }
+        return std::make_unique<config::settings>(*fresh);
+      });
+    return wrote ? 0 : failed_start;
+  } catch (const std::exception& e) {
+    std::cerr << "plexus: " << e.what() << "\n";
+    return failed_start;
+  }
+}
+
+int check(const std::string& file) {
+  options from;
+  from.file = file;
+  return read_settings(from, true) ? 0 : bad_configuration;
+}
+
+struct token_options {
+  options from;
+  std::string user, channel, expire = "1h", can;
+};
+
+int token(const token_options& asked) {
+  auto settings = read_settings(asked.from, false);
+  if (!settings) return bad_configuration;
+  auto lifetime = config::parse_duration(asked.expire);
+  if (!lifetime) {
+    std::cerr << "--expire: found \"" << asked.expire << "\", expected a duration such as \"1h\"\n";
+    return bad_configuration;
+  }
+  try {
+    auto now = std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch());
+    std::cout << connection::mint_token(settings->client.token, asked.user, asked.channel,
+                                        std::chrono::duration_cast<std::chrono::seconds>(*lifetime), asked.can,
+                                        now.count())
+              << "\n";
+    return 0;
+  } catch (const std::exception& e) {
+    std::cerr << "plexus: " << e.what() << "\n";
+    return bad_configuration;
+  }
+}
+
+} // namespace
+
+int main(int count, char** words) {
+  CLI::App app{"Plexus: a self-hosted realtime engine.\n"
+               "Every configuration key can also be set by --set path.to.key=value and by the environment,\n"
+               "PLEXUS_PATH__TO__KEY. Order: file, environment, --set. Exit codes: 0 a clean stop, 1 the node could not "
+               "start,\n2 the configuration is faulty."};
+  app.require_subcommand(0, 1);
+  options serving;
+  auto add_source = [](CLI::App& to, options& o) {
+    to.add_option("--config", o.file, "the configuration file (JSON, comments allowed)")->envname("PLEXUS_CONFIG");
+    to.add_option("--set", o.set, "path.to.key=value; may be given several times")->take_all()->allow_extra_args(false);
+  };
+  auto add_serving = [&](CLI::App& to) {
+    add_source(to, serving);
+    to.add_option("--ready-file", serving.ready_file,
+                  "written once clients are accepted: {\"pid\",\"port\",\"internal_port\",\"name\"}");
+  };
+  add_serving(app);
+  auto* serve_command = app.add_subcommand("serve", "start a node (what plain `plexus` does too)");
+  add_serving(*serve_command);
+
+  std::string file;
+  auto* check_command = app.add_subcommand("check", "check a configuration: exit 0, or 2 and a line for each fault");
+  check_command->add_option("FILE", file)->required();
+
+  token_options asked;
+  auto* token_command = app.add_subcommand("token", "print a token signed with client.token.hmac_secret");
+  add_source(*token_command, asked.from);
+  token_command->add_option("--user", asked.user, "whose token")->required();
+  token_command->add_option("--channel", asked.channel, "a subscription token for this channel");
+  token_command->add_option("--expire", asked.expire, "how long it is good")->capture_default_str();
+  token_command->add_option("--can", asked.can, R"(rights, for example {"publish":["chat:*"]})");
+
+  auto* version_command = app.add_subcommand("version", "print the version");
+  try {
+    app.parse(count, words);
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e) == 0 ? 0 : bad_configuration;
+  }
+  if (*check_command) return check(file);
+  if (*token_command) return token(asked);
+  if (*version_command) {
+    std::cout << "plexus " << PLEXUS_VERSION << "\n";
+    return 0;
+  }
+  return serve(serving);
+}

@@ -1,0 +1,53 @@
+#include "actors/node/node.hpp"
+
+#include "actors/node/parts.hpp"
+#include "actors/runtime/log.hpp"
+#include "plexus_version.hpp"
+
+#include <boost/asio/io_context.hpp>
+
+#include <csignal>
+
+namespace plexus::node {
+
+node::node(const config::settings& settings) : parts_(std::make_unique<parts>(settings)) {}
+
+node::~node() {
+  // The loops have stopped: their actors belong to this thread now. They are ended while everything they refer to is
+  // still there.
+  auto& p = *parts_;
+  for (unsigned i = 0; i < p.loops.size(); ++i) {
+    p.transports[i]->shut();
+    auto& table = p.channels.table(p.loops.at(i));
+    std::vector<caf::actor> channels;
+    for (auto& [name, entry] : table.all()) channels.push_back(entry.actor);
+    for (auto& c : channels) caf::anon_send_exit(c, caf::exit_reason::user_shutdown);
+    caf::anon_send_exit(p.transport_actors[i], caf::exit_reason::user_shutdown);
+  }
+  constexpr int turns_to_quiet = 8; // messages between loops included
+  for (int turn = 0; turn < turns_to_quiet; ++turn)
+    for (unsigned i = 0; i < p.loops.size(); ++i) p.loops.at(i).turn(false);
+}
+
+std::uint16_t node::port() const { return parts_->public_port->port(); }
+std::uint16_t node::internal_port() const { return parts_->internal_port ? parts_->internal_port->port() : 0; }
+const std::string& node::name() const { return parts_->name; }
+
+void node::run(const std::function<void()>& ready, reader reload) {
+  auto& p = *parts_;
+  std::signal(SIGPIPE, SIG_IGN);
+  p.reload = std::move(reload);
+  p.signals = std::make_unique<boost::asio::signal_set>(p.loops.at(0).context(), SIGTERM, SIGINT, SIGHUP);
+  p.loops.at(0).post([&p, ready] {
+    p.wait_for_signal();
+    p.public_port->start();
+    if (p.internal_port) p.internal_port->start();
+    p.pulse();
+    ready();
+  });
+  p.loops.start();
+  p.loops.join();
+  runtime::log::info("node", "stopped", {{"name", p.name}});
+}
+
+} // namespace plexus::node

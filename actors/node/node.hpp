@@ -1,0 +1,44 @@
+#pragma once
+// One running process: makes everything in the order of the modules, starts it, reloads it, drains it and takes it
+// apart again.
+
+#include "config/settings.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+namespace plexus::node {
+
+/// Made, run and destroyed by `main`'s thread.
+class node {
+public:
+  /// Binds its ports; throws std::runtime_error with a sentence when it can't.
+  explicit node(const config::settings& settings);
+  ~node();
+  node(const node&) = delete;
+  node& operator=(const node&) = delete;
+
+  [[nodiscard]] std::uint16_t port() const;
+  /// 0 without an internal port.
+  [[nodiscard]] std::uint16_t internal_port() const;
+  [[nodiscard]] const std::string& name() const;
+
+  /// Called on a signal to read the configuration again; returns null when it is faulty (and has logged why).
+  using reader = std::function<std::unique_ptr<config::settings>()>;
+
+  /// Serves until a signal has ended it: SIGTERM and SIGINT drain (a second one ends at once), SIGHUP reloads.
+  /// `ready` is called once clients are accepted. Returns when all is drained.
+  void run(const std::function<void()>& ready, reader reload);
+
+private:
+  struct parts;
+  std::unique_ptr<parts> parts_;
+};
+
+/// Clients that fit into this process: its open-file limit less a reserve for everything else.
+std::size_t clients_that_fit();
+
+} // namespace plexus::node

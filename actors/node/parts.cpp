@@ -1,0 +1,235 @@
+#include "actors/node/parts.hpp"
+
+#include "actors/runtime/log.hpp"
+#include "actors/runtime/metrics.hpp"
+#include "config/reload.hpp"
+#include "plexus_version.hpp"
+#include "transport/api/api_handler.hpp"
+#include "transport/demo/demo_handler.hpp"
+#include "transport/operations/operations_handler.hpp"
+#include "transport/transport_actor.hpp"
+
+#include <openssl/rand.h>
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <array>
+#include <thread>
+
+namespace plexus::node {
+
+namespace {
+
+// Files that aren't clients: listening sockets, epoll, the log, HTTP requests under way.
+constexpr std::size_t reserved_descriptors = 200;
+
+std::string host_and_pid() {
+  std::array<char, 256> host{};
+  ::gethostname(host.data(), host.size() - 1);
+  return std::string(host.data()) + "-" + std::to_string(::getpid());
+}
+
+std::string random_hex() {
+  std::array<unsigned char, 16> bytes{};
+  RAND_bytes(bytes.data(), static_cast<int>(bytes.size()));
+  std::string out;
+  for (auto b : bytes) {
+    out.push_back("0123456789abcdef"[b >> 4]);
+    out.push_back("0123456789abcdef"[b & 15]);
+  }
+  return out;
+}
+
+std::size_t descriptor_limit() {
+  rlimit limit{};
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  return limit.rlim_cur == RLIM_INFINITY ? 1'000'000 : static_cast<std::size_t>(limit.rlim_cur);
+}
+
+unsigned loop_count(unsigned wanted) {
+  if (wanted > 0) return wanted;
+  cpu_set_t mine;
+  CPU_ZERO(&mine);
+  if (::sched_getaffinity(0, sizeof mine, &mine) == 0) return std::max(1, CPU_COUNT(&mine));
+  return std::max(1u, std::thread::hardware_concurrency());
+}
+
+std::chrono::milliseconds unix_time() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch());
+}
+
+} // namespace
+
+std::size_t clients_that_fit() {
+  auto all = descriptor_limit();
+  return all > 2 * reserved_descriptors ? all - reserved_descriptors : all / 2;
+}
+
+void news::published(const std::string& channel, protocol::publication_ptr what) {
+  to_->tell_existing(channel, channel::published_elsewhere{std::move(what)});
+}
+void news::presence_changed(const std::string& channel, const backplane::presence_change& change) {
+  to_->tell_existing(channel, channel::presence_changed_elsewhere{change});
+}
+void news::in_doubt(const std::string& channel) { to_->tell_existing(channel, channel::in_doubt{}); }
+
+node::parts::parts(const config::settings& s)
+  : name(s.node.name.empty() ? host_and_pid() : s.node.name), uid(random_hex()), settings(s),
+    loops(loop_count(s.node.loops)),
+    plane(std::make_unique<backplane::memory_backplane>(
+      std::make_shared<backplane::memory_store>(), uid, listener,
+      [this](std::string_view channel, backplane::backplane::task work) {
+        auto& home = loops.of(channel);
+        if (home.here())
+          home.defer([work = std::move(work)] { work(); });
+        else
+          home.post([work = std::move(work)] { work(); });
+      },
+      unix_time)),
+    channels(loops, *plane, settings.get()), clients(loops.size()) {
+  listener.connect(channels);
+  limit.max = max_clients();
+  site.set_internal(s.internal.on());
+  add_routes();
+  for (unsigned i = 0; i < loops.size(); ++i) {
+    transports.push_back(std::make_unique<transport::loop_transport>(loops.at(i), site, limit));
+    transport_actors.push_back(runtime::spawn_on<transport::transport_actor>(loops.at(i), *transports.back()));
+  }
+  channels.connect_transports(transport_actors);
+  std::vector<transport::loop_transport*> all;
+  for (unsigned i = 0; i < loops.size(); ++i) {
+    all.push_back(transports[i].get());
+    transports[i]->connect(std::make_unique<connection::client_environment>(
+      connection::client_environment{loops.at(i), *transports[i], transport_actors[i], channels, clients,
+                                     settings.get(), settings.verifier(), "Plexus " PLEXUS_VERSION}));
+  }
+  auto sockets = descriptor_limit() - std::min<std::size_t>(descriptor_limit() / 4, 64);
+  public_port = std::make_unique<transport::acceptor>(loops.at(0), all, s.listen.address, s.listen.port, false, sockets);
+  if (s.internal.on())
+    internal_port =
+      std::make_unique<transport::acceptor>(loops.at(0), all, s.internal.address, s.internal.port, true, sockets);
+}
+
+std::size_t node::parts::max_clients() const {
+  auto configured = settings.get()->node.max_connections;
+  return configured > 0 ? std::min(configured, clients_that_fit()) : clients_that_fit();
+}
+
+void node::parts::add_routes() {
+  using where = transport::site::port;
+  auto get = [this] { return settings.get(); };
+  auto api = std::make_shared<transport::api::api_handler>(
+    loops, channels, clients, get, transport::api::node_identity{uid, name, PLEXUS_VERSION});
+  site.add("/api", where::internal_first, api);
+  site.add("/api/", where::internal_first, api);
+  site.add("/health/", where::internal_first, std::make_shared<transport::health_handler>([this] {
+             std::vector<transport::obstacle> out;
+             if (limit.closed) out.push_back({"node", "draining: the node was told to stop"});
+             if (limit.clients >= limit.max) out.push_back({"connections", "as many clients as the node may have"});
+             if (auto health = plane->check(); !health.ready) out.push_back({"backplane", health.message});
+             return out;
+           }));
+  site.add("/metrics", where::internal_first, std::make_shared<transport::metrics_handler>([this] {
+             auto uptime = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+             return std::vector<runtime::metrics::sample>{
+               {"plexus_uptime_seconds", "Since the start.", uptime, false},
+               {"plexus_clients_max", "Clients that this node takes.", static_cast<double>(limit.max), false}};
+           }));
+  auto demo = std::make_shared<transport::demo_handler>(get);
+  site.add("/", where::public_only, demo);
+  site.add("/demo/", where::public_only, demo);
+}
+
+// -- signals, on loop 0 -----------------------------------------------------------------------------------------------
+
+void node::parts::wait_for_signal() {
+  signals->async_wait([this](const boost::system::error_code& failed, int which) {
+    if (failed) return;
+    on_signal(which);
+    if (now != phase::ended) wait_for_signal();
+  });
+}
+
+void node::parts::on_signal(int which) {
+  if (which == SIGHUP) {
+    if (auto fresh = reload ? reload() : nullptr) apply(*fresh);
+    return;
+  }
+  if (now == phase::serving)
+    drain();
+  else
+    end();
+}
+
+void node::parts::pulse() {
+  if (now == phase::draining) {
+    if (limit.clients == 0 || loops.at(0).now() >= drain_end) {
+      end();
+      return;
+    }
+    loops.at(0).arm(timer, loops.at(0).now() + std::chrono::milliseconds(20));
+    return;
+  }
+  plane->tick();
+  loops.at(0).arm(timer, loops.at(0).now() + std::chrono::seconds(1));
+}
+
+// Everyone is told to go, one after the other: they come again at once, and the other nodes want to live too.
+void node::parts::drain() {
+  now = phase::draining;
+  limit.closed = true;
+  auto window = settings.get()->node.drain_timeout;
+  runtime::log::info("node", "draining",
+                     {{"clients", limit.clients.load()}, {"drain_timeout_ms", window.count()}});
+  drain_end = loops.at(0).now() + window;
+  auto spread = window * 8 / 10;
+  loops.on_each(
+    [this, spread](runtime::loop& l) {
+      auto& here = clients.on(l);
+      std::size_t i = 0, count = here.clients();
+      here.each([&](connection::client& c) {
+        auto delay = count > 1 ? spread.count() * static_cast<std::int64_t>(i++) / static_cast<std::int64_t>(count) : 0;
+        caf::anon_send(c.self(), connection::depart{static_cast<std::uint32_t>(delay)});
+      });
+    },
+    {});
+  loops.at(0).arm(timer, loops.at(0).now() + std::chrono::milliseconds(20));
+}
+
+void node::parts::end() {
+  if (now == phase::ended) return;
+  now = phase::ended;
+  public_port->stop();
+  if (internal_port) internal_port->stop();
+  boost::system::error_code ignored;
+  signals->cancel(ignored);
+  timer.disarm();
+  for (unsigned i = 0; i < loops.size(); ++i)
+    loops.at(i).post([this, i] {
+      transports[i]->shut();
+      loops.at(i).stop();
+    });
+}
+
+void node::parts::apply(const config::settings& fresh) {
+  auto plan = config::plan_reload(*settings.get(), fresh);
+  settings.replace(plan.merged);
+  auto current = settings.get();
+  runtime::log::configure(current->log.level, current->log.format);
+  channels.apply(current);
+  for (unsigned i = 0; i < loops.size(); ++i)
+    loops.at(i).post([this, i, current, verifier = settings.verifier()] {
+      transports[i]->environment().settings = current;
+      transports[i]->environment().verifier = verifier;
+    });
+  auto join = [](const std::vector<std::string>& keys) {
+    std::string out;
+    for (auto& k : keys) out += (out.empty() ? "" : ", ") + k;
+    return out;
+  };
+  runtime::log::info("node", "configuration read again",
+                     {{"applied", join(plan.applied)}, {"needs_restart", join(plan.restart)}});
+}
+
+} // namespace plexus::node

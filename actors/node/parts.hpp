@@ -1,0 +1,70 @@
+#pragma once
+// What a node is made of, in the order it is made. Inside actors/node only.
+
+#include "actors/channel/channel_actor.hpp"
+#include "actors/channel/router.hpp"
+#include "actors/connection/directory.hpp"
+#include "actors/node/node.hpp"
+#include "actors/node/settings_store.hpp"
+#include "backplane/memory_backplane.hpp"
+#include "backplane/memory_store.hpp"
+#include "transport/acceptor.hpp"
+#include "transport/loop_transport.hpp"
+
+#include <boost/asio/signal_set.hpp>
+
+namespace plexus::node {
+
+/// The backplane's news go to the channels they are about.
+class news final : public backplane::listener {
+public:
+  void connect(channel::channel_router& to) { to_ = &to; }
+  void published(const std::string& channel, protocol::publication_ptr what) override;
+  void presence_changed(const std::string& channel, const backplane::presence_change& change) override;
+  void in_doubt(const std::string& channel) override;
+
+private:
+  channel::channel_router* to_ = nullptr;
+};
+
+struct node::parts {
+  explicit parts(const config::settings& s);
+
+  std::string name, uid;
+  std::chrono::steady_clock::time_point started = std::chrono::steady_clock::now();
+  settings_store settings;
+  runtime::runtime loops;
+  news listener;
+  std::unique_ptr<backplane::backplane> plane;
+  channel::channel_router channels;
+  connection::directory clients;
+  transport::site site;
+  transport::client_limit limit;
+  std::vector<std::unique_ptr<transport::loop_transport>> transports;
+  std::vector<caf::actor> transport_actors;
+  std::unique_ptr<transport::acceptor> public_port, internal_port;
+
+  // Loop 0 only.
+  enum class phase { serving, draining, ended };
+  phase now = phase::serving;
+  std::unique_ptr<boost::asio::signal_set> signals;
+  reader reload;
+  /// Once a second: what the backplane and the drain need.
+  struct pulse_timer final : runtime::timer {
+    explicit pulse_timer(parts& of) : owner(of) {}
+    void expired() override { owner.pulse(); }
+    parts& owner;
+  } timer{*this};
+  std::chrono::steady_clock::time_point drain_end{};
+
+  void add_routes();
+  void wait_for_signal();
+  void on_signal(int which);
+  void pulse();
+  void drain();
+  void end();
+  void apply(const config::settings& fresh);
+  [[nodiscard]] std::size_t max_clients() const;
+};
+
+} // namespace plexus::node

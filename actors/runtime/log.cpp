@@ -1,0 +1,66 @@
+#include "actors/runtime/log.hpp"
+
+#include <nlohmann/json.hpp>
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <atomic>
+
+namespace plexus::runtime::log {
+
+namespace {
+
+std::atomic<bool> as_json{false};
+
+spdlog::level::level_enum level_of(config::log_level l) noexcept {
+  switch (l) {
+    case config::log_level::trace: return spdlog::level::trace;
+    case config::log_level::debug: return spdlog::level::debug;
+    case config::log_level::info: return spdlog::level::info;
+    case config::log_level::warn: return spdlog::level::warn;
+    case config::log_level::error: break;
+  }
+  return spdlog::level::err;
+}
+
+spdlog::logger& logger() {
+  static auto* out = [] {
+    auto made = spdlog::stderr_color_mt("plexus");
+    made->set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %^%l%$ %v");
+    made->flush_on(spdlog::level::trace);
+    return made.get();
+  }();
+  return *out;
+}
+
+std::string json_text(std::string_view text) {
+  return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+} // namespace
+
+void configure(config::log_level level, config::log_format format) {
+  as_json = format == config::log_format::json;
+  logger().set_level(level_of(level));
+  if (as_json)
+    logger().set_pattern(R"({"time":"%Y-%m-%dT%H:%M:%S.%e%z","level":"%l",%v})");
+  else
+    logger().set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %^%l%$ %v");
+}
+
+bool enabled(config::log_level level) noexcept { return logger().should_log(level_of(level)); }
+
+void write(config::log_level level, std::string_view part, std::string_view event, fields what) {
+  if (!enabled(level)) return;
+  std::string line;
+  if (as_json) {
+    line = "\"part\":" + json_text(part) + ",\"event\":" + json_text(event);
+    for (auto& f : what) line += "," + json_text(f.name) + ":" + (f.quoted ? json_text(f.value) : f.value);
+  } else {
+    line.append(part).append(": ").append(event);
+    for (auto& f : what) line.append(" ").append(f.name).append("=").append(f.quoted ? json_text(f.value) : f.value);
+  }
+  logger().log(level_of(level), line);
+}
+
+} // namespace plexus::runtime::log

@@ -1,0 +1,169 @@
+#include "actors/runtime/loop.hpp"
+
+#include "actors/runtime/log.hpp"
+#include "actors/runtime/metrics.hpp"
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <caf/actor_system.hpp>
+#include <caf/resumable.hpp>
+
+namespace plexus::runtime {
+
+namespace {
+
+// A turn ends when nothing is ready or after so many rounds: a flood on one socket must not keep the others from
+// being written to.
+constexpr int rounds_a_turn = 16;
+constexpr std::size_t completions_a_round = 256;
+constexpr std::size_t messages_a_resume = 100;
+
+thread_local loop* current_loop = nullptr;
+
+const metrics::histogram turn_seconds{"plexus_loop_turn_seconds",
+                                      "How long a turn of an event loop took: what waits, waits so long.",
+                                      {0.0001, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1}};
+const metrics::counter failures{"plexus_loop_failures_total",
+                                "Exceptions that reached an event loop: each is a defect, see the log."};
+
+} // namespace
+
+struct loop::wakeup {
+  explicit wakeup(boost::asio::io_context& context) : guard(boost::asio::make_work_guard(context)), tick(context) {}
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> guard;
+  boost::asio::steady_timer tick;
+  bool ticking = false;
+};
+
+loop::loop(caf::actor_system& system, unsigned index)
+  : caf::execution_unit(&system), index_(index), context_(std::make_unique<boost::asio::io_context>(1)),
+    wakeup_(std::make_unique<wakeup>(*context_)), timers_(clock::now()), now_(clock::now()) {}
+
+loop::~loop() {
+  // Actors that were still to run keep a reference each; give it back so that their memory goes too.
+  while (!ready_.empty()) {
+    auto* r = ready_.front();
+    ready_.pop_front();
+    caf::intrusive_ptr_release(r);
+  }
+  wakeup_.reset();
+}
+
+bool loop::here() const noexcept {
+  auto owner = thread_.load(std::memory_order_relaxed);
+  return owner == std::thread::id{} || owner == std::this_thread::get_id();
+}
+
+loop* loop::current() noexcept { return current_loop; }
+
+void loop::post(task work) {
+  bool first;
+  {
+    std::lock_guard guard(inbox_mutex_);
+    first = inbox_.empty();
+    inbox_.push_back(std::move(work));
+  }
+  // Whoever finds the inbox empty wakes the loop; the rest ride along.
+  if (first) boost::asio::post(*context_, [this] { drain_inbox(); });
+}
+
+void loop::arm(timer& t, clock::time_point due) {
+  timers_.arm(t, due);
+  schedule_tick();
+}
+
+void loop::schedule_tick() {
+  if (wakeup_->ticking || timers_.idle()) return;
+  wakeup_->ticking = true;
+  wakeup_->tick.expires_after(timer_wheel::tick);
+  wakeup_->tick.async_wait([this](const boost::system::error_code&) { wakeup_->ticking = false; });
+}
+
+void loop::exec_later(caf::resumable* ready) {
+  if (here())
+    ready_.push_back(ready);
+  else
+    post([this, ready] { ready_.push_back(ready); });
+}
+
+void loop::run() {
+  thread_ = std::this_thread::get_id();
+  current_loop = this;
+  while (!stopping_.load(std::memory_order_relaxed)) turn(true);
+  current_loop = nullptr;
+  thread_ = std::thread::id{};
+}
+
+void loop::stop() {
+  post([this] { stopping_ = true; });
+}
+
+template <class F>
+void loop::guarded(const char* what, F&& work) noexcept {
+  try {
+    work();
+  } catch (const std::exception& e) {
+    failures.add();
+    log::error("runtime", "a handler threw; the loop goes on", {{"in", what}, {"error", e.what()}});
+  } catch (...) {
+    failures.add();
+    log::error("runtime", "a handler threw something unknown; the loop goes on", {{"in", what}});
+  }
+}
+
+void loop::turn(bool wait) {
+  if (wait && ready_.empty() && deferred_.empty()) guarded("I/O", [this] { context_->run_one(); });
+  auto woke = clock::now();
+  for (int round = 0; round < rounds_a_turn; ++round) {
+    now_ = round == 0 ? woke : clock::now();
+    std::size_t done = 0;
+    guarded("I/O", [&] {
+      while (done < completions_a_round && context_->poll_one()) ++done;
+    });
+    guarded("a timer", [this] { timers_.advance(now_); });
+    done += run_ready();
+    done += run_deferred();
+    if (done == 0) break;
+  }
+  for (auto& hook : flush_hooks_) guarded("a flush", hook);
+  schedule_tick();
+  turn_seconds.observe(std::chrono::duration<double>(clock::now() - woke).count());
+}
+
+std::size_t loop::run_ready() {
+  auto count = ready_.size();
+  for (auto left = count; left > 0; --left) {
+    auto* r = ready_.front();
+    ready_.pop_front();
+    switch (r->resume(this, messages_a_resume)) {
+      case caf::resumable::resume_later: ready_.push_back(r); break;
+      case caf::resumable::done:
+      case caf::resumable::awaiting_message: caf::intrusive_ptr_release(r); break;
+      case caf::resumable::shutdown_execution_unit: break;
+    }
+  }
+  return count;
+}
+
+std::size_t loop::run_deferred() {
+  deferred_running_.swap(deferred_);
+  for (auto& work : deferred_running_) guarded("a task", [&work] { work(); });
+  auto count = deferred_running_.size();
+  deferred_running_.clear();
+  return count;
+}
+
+std::size_t loop::drain_inbox() {
+  {
+    std::lock_guard guard(inbox_mutex_);
+    inbox_running_.swap(inbox_);
+  }
+  for (auto& work : inbox_running_) guarded("a message", [&work] { work(); });
+  auto count = inbox_running_.size();
+  inbox_running_.clear();
+  return count;
+}
+
+} // namespace plexus::runtime

@@ -1,0 +1,96 @@
+#pragma once
+// One event loop a core: an Asio io_context and a CAF execution unit in one, with a turn that handles everything that
+// is ready before anything is flushed, so that each socket gets one gathered write a turn (bench/README.md shows what
+// that is worth).
+//
+// A turn: completed I/O and the inbox, timers, runnable actors, round after round within a budget; then the flush
+// hooks; then sleep. Everything on a loop runs on its one thread and needs no locks.
+
+#include "actors/runtime/task.hpp"
+#include "actors/runtime/timer_wheel.hpp"
+
+#include <caf/execution_unit.hpp>
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace boost::asio {
+class io_context;
+}
+
+namespace plexus::runtime {
+
+class loop final : public caf::execution_unit {
+public:
+  using clock = timer_wheel::clock;
+
+  /// `index` counts the node's loops from 0.
+  loop(caf::actor_system& system, unsigned index);
+  ~loop() override;
+
+  [[nodiscard]] unsigned index() const noexcept { return index_; }
+  [[nodiscard]] boost::asio::io_context& context() noexcept { return *context_; }
+  /// Loop's thread only.
+  [[nodiscard]] timer_wheel& timers() noexcept { return timers_; }
+  /// When the current turn woke up: steady within a turn and free to ask. Loop's thread only.
+  [[nodiscard]] clock::time_point now() const noexcept { return now_; }
+
+  /// Runs `work` on this loop. Any thread; one wake-up for all that comes before the loop looks.
+  void post(task work);
+  /// Runs `work` later in the same turn. Loop's thread only.
+  void defer(task work) { deferred_.push_back(std::move(work)); }
+  /// Arms `t`; the loop wakes for it. Loop's thread only.
+  void arm(timer& t, clock::time_point due);
+  /// Called at the end of every turn, for as long as the loop lives. Before the start only.
+  void at_turn_end(std::function<void()> hook) { flush_hooks_.push_back(std::move(hook)); }
+
+  /// True on the thread that runs this loop. A loop that has not been started belongs to who built it.
+  [[nodiscard]] bool here() const noexcept;
+  /// The loop of this thread, or null.
+  static loop* current() noexcept;
+
+  /// Turns until `stop`; the calling thread becomes the loop's.
+  void run();
+  /// One turn. With `wait` it sleeps until there is something to do; without, it returns at once (tests and the
+  /// instruction-count scenario drive loops that way).
+  void turn(bool wait);
+  /// Any thread. The loop ends after the turn under way.
+  void stop();
+
+  /// For CAF: `ready` has messages to handle.
+  void exec_later(caf::resumable* ready) override;
+
+private:
+  std::size_t run_ready();
+  std::size_t run_deferred();
+  std::size_t drain_inbox();
+  void schedule_tick();
+  template <class F>
+  void guarded(const char* what, F&& work) noexcept;
+
+  unsigned index_;
+  std::unique_ptr<boost::asio::io_context> context_;
+  struct wakeup;
+  std::unique_ptr<wakeup> wakeup_;
+  timer_wheel timers_;
+  clock::time_point now_;
+  std::atomic<std::thread::id> thread_{};
+  std::atomic<bool> stopping_{false};
+
+  std::deque<caf::resumable*> ready_;
+  std::vector<task> deferred_, deferred_running_;
+  std::vector<std::function<void()>> flush_hooks_;
+
+  std::mutex inbox_mutex_;
+  std::vector<task> inbox_; ///< guarded by inbox_mutex_
+  std::vector<task> inbox_running_;
+};
+
+} // namespace plexus::runtime

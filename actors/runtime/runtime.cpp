@@ -1,0 +1,76 @@
+#include "actors/runtime/runtime.hpp"
+
+#include <caf/actor_system.hpp>
+#include <caf/actor_system_config.hpp>
+
+#include <atomic>
+#include <functional>
+#include <string>
+#include <thread>
+
+namespace plexus::runtime {
+
+struct runtime::parts {
+  parts() {
+    // Every actor is pinned, so CAF's own scheduler has nothing to do: one thread, and the policy that sleeps
+    // instead of looking around for work to steal.
+    config.set("scheduler.max-threads", 1u);
+    config.set("scheduler.policy", caf::atom("sharing"));
+    system = std::make_unique<caf::actor_system>(config);
+  }
+  caf::actor_system_config config;
+  std::unique_ptr<caf::actor_system> system;
+  std::vector<std::unique_ptr<loop>> loops;
+  std::vector<std::thread> threads;
+};
+
+runtime::runtime(unsigned loops) : parts_(std::make_unique<parts>()) {
+  for (unsigned i = 0; i < loops; ++i) parts_->loops.push_back(std::make_unique<loop>(*parts_->system, i));
+}
+
+runtime::~runtime() {
+  stop();
+  parts_->loops.clear();
+}
+
+unsigned runtime::size() const noexcept { return static_cast<unsigned>(parts_->loops.size()); }
+loop& runtime::at(unsigned index) noexcept { return *parts_->loops[index]; }
+loop& runtime::of(std::string_view key) noexcept {
+  return *parts_->loops[size() == 1 ? 0 : std::hash<std::string_view>{}(key) % size()];
+}
+
+void runtime::start() {
+  for (auto& l : parts_->loops) parts_->threads.emplace_back([&l] { l->run(); });
+}
+
+void runtime::stop() {
+  for (auto& l : parts_->loops)
+    if (!parts_->threads.empty()) l->stop();
+  join();
+}
+
+void runtime::join() {
+  for (auto& t : parts_->threads) t.join();
+  parts_->threads.clear();
+}
+
+void runtime::on_each(std::function<void(loop&)> work, task done) {
+  struct shared {
+    std::function<void(loop&)> work;
+    task done;
+    std::atomic<unsigned> left;
+    loop* back;
+  };
+  auto state = std::make_shared<shared>();
+  state->work = std::move(work);
+  state->done = std::move(done);
+  state->left = size();
+  state->back = loop::current() ? loop::current() : &at(0);
+  for (auto& l : parts_->loops)
+    l->post([state, target = l.get()] {
+      state->work(*target);
+      if (--state->left == 0 && state->done) state->back->post(std::move(state->done));
+    });
+}
+
+} // namespace plexus::runtime

@@ -1,0 +1,202 @@
+#pragma once
+// The contract between a node and what it shares with other nodes. Two implementations: in-process
+// (`memory_backplane`) and Redis Streams (`backplane/redis`); `tests/backplane/contract.hpp` holds for both.
+//
+// Threads: calls about a channel are made on the loop that the channel lives on. Answers and listener calls come
+// through the `executor` that the backplane was made with, never from inside the call, so on that same loop.
+// Answers about one channel come in the order of the calls; an empty `done` asks for none. The executor may be
+// called under a lock of the backplane: it only queues. After the backplane is gone its listener isn't called any
+// more; answers still under way may come or not.
+//
+// Order and atomicity:
+// - `append` is one step: duplicate check, offset, history, and handing the entry to every *other* node that
+//   occupies the channel. The appending node gets it with the answer ("the answer delivers at home"), never through
+//   `listener`.
+// - `subscribe` is one step: join the occupancy, read the position and what was missed. Whatever is appended
+//   elsewhere after that position reaches the listener.
+// - offsets start at 1 and have no holes. A log is made when first looked at, at offset 0. Its position (epoch,
+//   offset) lives at least as long as the channel is occupied and for `retention::ttl` after it was made, the last
+//   append and the last unsubscribe; the epoch is random and new when the log was made anew.
+// - a node that is gone leaves the occupancy, and its presence members leave (after its lease, where it has one).
+//
+// Failure: `error_code::internal` says that it isn't known whether the step happened (the same call with the same
+// idempotency key is safe to repeat); nothing else is an answer of `append`.
+
+#include "actors/protocol/errors.hpp"
+#include "actors/protocol/types.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace plexus::backplane {
+
+using protocol::client_info;
+using protocol::error_code;
+using protocol::position;
+using protocol::publication_ptr;
+using std::chrono::milliseconds;
+
+/// A value or the error that took its place.
+template <class T>
+class outcome {
+public:
+  outcome(T value) : either_(std::move(value)) {}
+  outcome(error_code why) : either_(why) {}
+  [[nodiscard]] bool ok() const noexcept { return either_.index() == 0; }
+  explicit operator bool() const noexcept { return ok(); }
+  [[nodiscard]] T& operator*() { return std::get<0>(either_); }
+  [[nodiscard]] const T& operator*() const { return std::get<0>(either_); }
+  [[nodiscard]] T* operator->() { return &std::get<0>(either_); }
+  [[nodiscard]] const T* operator->() const { return &std::get<0>(either_); }
+  [[nodiscard]] error_code error() const { return std::get<1>(either_); }
+
+private:
+  std::variant<T, error_code> either_;
+};
+
+struct nothing {};
+
+template <class T>
+using answer = std::function<void(outcome<T>)>;
+
+/// How long a channel's log is. `size` 0: the channel keeps no log; its publications have no offset, its position
+/// is empty (no epoch, offset 0) and nothing is ever recovered.
+struct retention {
+  std::size_t size = 0;
+  milliseconds ttl{0}; ///< counts from the last append: then the whole log expires
+  [[nodiscard]] bool logs() const noexcept { return size > 0 && ttl > milliseconds{0}; }
+  friend bool operator==(const retention&, const retention&) = default;
+};
+
+/// What is to be appended; offset, epoch and time are given by the backplane.
+struct draft {
+  std::string data;
+  std::shared_ptr<const client_info> info;
+  protocol::tag_list tags;
+  std::string idempotency_key;     ///< empty: none
+  milliseconds idempotency_ttl{0}; ///< how long the key is remembered
+  bool skip_history = false;       ///< pass it on, don't log it
+};
+
+struct appended {
+  position at;                 ///< empty: not logged
+  bool duplicate = false;      ///< the key was known: `at` is the first one's, nothing was handed on
+  publication_ptr publication; ///< null for a duplicate
+};
+
+/// From `since` (exclusive) on, or from the log's beginning; `reverse` goes back from it, or from the log's end.
+/// `limit` 0 reads only the position, no limit reads all that is kept. Offsets no longer (or not yet) kept are
+/// passed over in silence: a page is no recovery.
+struct log_query {
+  std::optional<position> since; ///< an empty epoch matches any; another epoch is error 112
+  std::optional<std::size_t> limit;
+  bool reverse = false;
+};
+
+struct log_page {
+  position top;
+  std::vector<publication_ptr> publications;
+};
+
+/// What a client missed since a position: all of it, or none.
+struct recovery {
+  position top;
+  bool recovered = false; ///< false: other epoch, trimmed, expired, beyond the top or more than `max`
+  std::vector<publication_ptr> publications;
+};
+
+/// A member of a presence set and the change that a call made.
+struct presence_change {
+  enum class kind : std::uint8_t { none, joined, updated, left };
+  kind what = kind::none;
+  client_info member;        ///< for `left`: as last known
+  std::uint64_t version = 0; ///< rises by one with each change of this channel's set (none: the present one)
+  std::string epoch;         ///< versions compare within one epoch; a new one means that the set was made anew
+};
+
+struct presence_snapshot {
+  std::uint64_t version = 0;
+  std::string epoch; ///< as in `presence_change`
+  std::vector<client_info> members;
+};
+
+/// A right that one holder at a time has, cluster-wide.
+struct lease {
+  bool granted = false;
+  std::string holder;      ///< who has it now
+  std::uint64_t token = 0; ///< the holder's; rises whenever the lease is taken anew (renewing keeps it): what is
+                           ///< written under an older token is refused
+};
+
+/// What other nodes did; implemented by the node. Called through the executor.
+class listener {
+public:
+  virtual ~listener() = default;
+  /// Appended on another node while this one occupied `channel`.
+  virtual void published(const std::string& channel, publication_ptr what) = 0;
+  /// A presence change made by another node while this one occupied `channel`.
+  virtual void presence_changed(const std::string& channel, const presence_change& change) = 0;
+  /// Entries of `channel` may have been missed: subscribe anew and tell the clients what can't be recovered.
+  virtual void in_doubt(const std::string& channel) = 0;
+};
+
+struct health {
+  bool ready = true;
+  std::string message; ///< why not, for the operator
+};
+
+class backplane {
+public:
+  using task = std::function<void()>;
+  /// Runs `task` on the loop that `channel` lives on, later; may be called on any thread.
+  using executor = std::function<void(std::string_view channel, task)>;
+
+  virtual ~backplane() = default;
+
+  virtual void append(const std::string& channel, const retention& keep, draft what, answer<appended> done) = 0;
+
+  /// Joins the occupancy. Asking again is harmless.
+  virtual void subscribe(const std::string& channel, const retention& keep, answer<position> done) = 0;
+  /// Leaves it. What was handed on before may still reach the listener.
+  virtual void unsubscribe(const std::string& channel) = 0;
+
+  /// All that came after `since`, at most `max` publications; all or nothing.
+  virtual void recover(const std::string& channel, const retention& keep, const position& since, std::size_t max,
+                       answer<recovery> done) = 0;
+  virtual void history(const std::string& channel, const retention& keep, const log_query& what,
+                       answer<log_page> done) = 0;
+  /// Empties the log; epoch and offset stay.
+  virtual void remove_history(const std::string& channel, answer<nothing> done) = 0;
+
+  /// Enters `who` (joined), or changes the info of a member with that client id (updated, or none when equal).
+  virtual void enter(const std::string& channel, client_info who, answer<presence_change> done) = 0;
+  virtual void leave(const std::string& channel, const std::string& client, answer<presence_change> done) = 0;
+  virtual void members(const std::string& channel, answer<presence_snapshot> done) = 0;
+
+  /// Takes or renews `name` for `holder`, for `ttl`. Granted when nobody else holds it. To the executor a lease's
+  /// name is a channel's: give a channel's lease that channel's name.
+  virtual void acquire_lease(const std::string& name, const std::string& holder, milliseconds ttl,
+                             answer<lease> done) = 0;
+  /// Gives it back; nothing happens when `holder` doesn't hold it.
+  virtual void release_lease(const std::string& name, const std::string& holder, answer<nothing> done) = 0;
+
+  /// May be called on any thread.
+  [[nodiscard]] virtual health check() const = 0;
+  /// Called about once a second by one loop: drops what has expired.
+  virtual void tick() = 0;
+
+protected:
+  backplane() = default;
+  backplane(const backplane&) = default;
+  backplane& operator=(const backplane&) = default;
+};
+
+} // namespace plexus::backplane

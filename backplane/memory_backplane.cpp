@@ -1,0 +1,157 @@
+#include "backplane/memory_backplane.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace plexus::backplane {
+
+using step = memory_store::step;
+
+memory_backplane::memory_backplane(std::shared_ptr<memory_store> store, std::string node, listener& to,
+                                   executor run, clock_function clock) :
+    store_(std::move(store)),
+    self_(std::make_shared<memory_node>(std::move(node), &to, std::move(run))),
+    clock_(std::move(clock)) {}
+
+memory_backplane::~memory_backplane() {
+  self_->gone = true;
+  store_->each(clock_, [this](const std::string& name, memory_channel& channel, milliseconds now) {
+    if (std::erase(channel.occupants, self_) > 0) channel.log.touch(now);
+    if (!channel.presence) return;
+    for (auto& change : channel.presence->leave_all(self_.get())) {
+      change.epoch = channel.log.epoch();
+      tell_others(name, channel, change);
+    }
+  });
+}
+
+template <class T>
+void memory_backplane::reply(const std::string& channel, answer<T> done, outcome<T> what) const {
+  if (!done) return;
+  self_->run(channel, [done = std::move(done), what = std::move(what)]() mutable { done(std::move(what)); });
+}
+
+void memory_backplane::tell_others(const std::string& channel, const memory_channel& where,
+                                   const publication_ptr& what) const {
+  for (const auto& node : where.occupants) {
+    if (node == self_) continue;
+    node->run(channel, [node, channel, what] {
+      if (!node->gone) node->to->published(channel, what);
+    });
+  }
+}
+
+void memory_backplane::tell_others(const std::string& channel, const memory_channel& where,
+                                   const presence_change& what) const {
+  if (what.what == presence_change::kind::none) return;
+  for (const auto& node : where.occupants) {
+    if (node == self_) continue;
+    node->run(channel, [node, channel, what] {
+      if (!node->gone) node->to->presence_changed(channel, what);
+    });
+  }
+}
+
+void memory_backplane::append(const std::string& channel, const retention& keep, draft what,
+                              answer<appended> done) {
+  step at(*store_, channel, clock_);
+  auto& here = at.open();
+  auto made = here.log.append(std::move(what), keep, at.now());
+  if (!made.duplicate) tell_others(channel, here, made.publication);
+  reply<appended>(channel, std::move(done), std::move(made));
+}
+
+void memory_backplane::subscribe(const std::string& channel, const retention& keep, answer<position> done) {
+  step at(*store_, channel, clock_);
+  auto& here = at.open();
+  if (std::find(here.occupants.begin(), here.occupants.end(), self_) == here.occupants.end())
+    here.occupants.push_back(self_);
+  if (!keep.logs()) return reply<position>(channel, std::move(done), position{});
+  here.log.touch(keep.ttl, at.now());
+  reply<position>(channel, std::move(done), here.log.top());
+}
+
+void memory_backplane::unsubscribe(const std::string& channel) {
+  step at(*store_, channel, clock_);
+  auto* here = at.find();
+  if (here && std::erase(here->occupants, self_) > 0) here->log.touch(at.now());
+}
+
+void memory_backplane::recover(const std::string& channel, const retention& keep, const position& since,
+                               std::size_t max, answer<recovery> done) {
+  step at(*store_, channel, clock_);
+  if (!keep.logs()) return reply<recovery>(channel, std::move(done), recovery{});
+  auto& log = at.open().log;
+  log.look(keep.ttl, at.now());
+  reply<recovery>(channel, std::move(done), log.recover(since, max, at.now()));
+}
+
+void memory_backplane::history(const std::string& channel, const retention& keep, const log_query& what,
+                               answer<log_page> done) {
+  step at(*store_, channel, clock_);
+  if (!keep.logs()) {
+    const bool foreign = what.since && !what.since->epoch.empty();
+    if (foreign) return reply<log_page>(channel, std::move(done), error_code::unrecoverable_position);
+    return reply<log_page>(channel, std::move(done), log_page{});
+  }
+  auto& log = at.open().log;
+  log.look(keep.ttl, at.now());
+  reply<log_page>(channel, std::move(done), log.history(what, at.now()));
+}
+
+void memory_backplane::remove_history(const std::string& channel, answer<nothing> done) {
+  step at(*store_, channel, clock_);
+  if (auto* here = at.find()) here->log.remove_history();
+  reply<nothing>(channel, std::move(done), nothing{});
+}
+
+void memory_backplane::enter(const std::string& channel, client_info who, answer<presence_change> done) {
+  step at(*store_, channel, clock_);
+  auto& here = at.open();
+  if (!here.presence) here.presence = std::make_unique<memory_presence>();
+  auto change = here.presence->enter(std::move(who), self_.get());
+  change.epoch = here.log.epoch();
+  tell_others(channel, here, change);
+  reply<presence_change>(channel, std::move(done), std::move(change));
+}
+
+void memory_backplane::leave(const std::string& channel, const std::string& client, answer<presence_change> done) {
+  step at(*store_, channel, clock_);
+  presence_change change;
+  if (auto* here = at.find()) {
+    if (here->presence) change = here->presence->leave(client);
+    change.epoch = here->log.epoch();
+    tell_others(channel, *here, change);
+  }
+  reply<presence_change>(channel, std::move(done), std::move(change));
+}
+
+void memory_backplane::members(const std::string& channel, answer<presence_snapshot> done) {
+  step at(*store_, channel, clock_);
+  presence_snapshot all;
+  if (auto* here = at.find()) {
+    if (here->presence) all = here->presence->snapshot();
+    all.epoch = here->log.epoch();
+  }
+  reply<presence_snapshot>(channel, std::move(done), std::move(all));
+}
+
+void memory_backplane::acquire_lease(const std::string& name, const std::string& holder, milliseconds ttl,
+                                     answer<lease> done) {
+  store_->with_leases([&](memory_leases& leases) {
+    reply<lease>(name, std::move(done), leases.acquire(name, holder, ttl, clock_()));
+  });
+}
+
+void memory_backplane::release_lease(const std::string& name, const std::string& holder, answer<nothing> done) {
+  store_->with_leases([&](memory_leases& leases) {
+    leases.release(name, holder);
+    reply<nothing>(name, std::move(done), nothing{});
+  });
+}
+
+void memory_backplane::tick() {
+  store_->sweep(clock_());
+}
+
+} // namespace plexus::backplane

@@ -1,0 +1,198 @@
+"""Starts servers and the load, each on its core, and reads what they use. Standard library only."""
+
+import base64
+import ctypes
+import hashlib
+import hmac
+import json
+import os
+import resource
+import signal
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+PR_SET_PDEATHSIG = 1
+LIBC = ctypes.CDLL(None)
+SECRET = "a secret of the benchmark alone, never of a server in use"
+
+
+class Failed(Exception):
+    """A measurement that could not be made; the sentence says why."""
+
+
+def make_token(user, secret=SECRET):
+    """An HS256 JWT that is valid for an hour."""
+
+    def part(raw):
+        return base64.urlsafe_b64encode(raw).rstrip(b"=")
+
+    now = int(time.time())
+    header = part(b'{"alg":"HS256","typ":"JWT"}')
+    claims = part(json.dumps({"sub": user, "iat": now, "exp": now + 3600}, separators=(",", ":")).encode())
+    signature = hmac.new(secret.encode(), header + b"." + claims, hashlib.sha256).digest()
+    return (header + b"." + claims + b"." + part(signature)).decode()
+
+
+class Server:
+    """A running server; `pid` and `port` are known once it accepts clients."""
+
+    def __init__(self, name, process, port, log):
+        self.name, self.process, self.port, self.log = name, process, port, log
+        self.pid = process.pid
+
+    def resident(self):
+        """Resident memory in bytes. Counted page by page: the figure in `status` may lag behind."""
+        for line in Path(f"/proc/{self.pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Rss:"):
+                return int(line.split()[1]) * 1024
+        raise Failed(f"{self.name}: no Rss in smaps_rollup")
+
+    def cpu_seconds(self):
+        """User and system time of all threads."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+class Harness:
+    """Owns the temporary directory and all children; use it in a `with`, which ends them all."""
+
+    def __init__(self, node, tools, server_core, load_core):
+        self.node, self.tools = Path(node), Path(tools)
+        self.server_core, self.load_core = server_core, load_core
+        self.children = []
+        self.runs = []
+        self._started = 0
+
+    def __enter__(self):
+        self._directory = tempfile.TemporaryDirectory(prefix="plexus-bench-")
+        self.directory = Path(self._directory.name)
+        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        return self
+
+    def __exit__(self, *_):
+        for child in list(self.children):
+            self._end(child)
+        self._directory.cleanup()
+
+    def _spawn(self, command, core, **streams):
+        def prepare():
+            os.sched_setaffinity(0, {core})
+            LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # no orphans, even if this script is killed
+
+        child = subprocess.Popen([str(word) for word in command], preexec_fn=prepare, **streams)
+        self.children.append(child)
+        return child
+
+    def _end(self, child):
+        if child.poll() is None:
+            child.terminate()
+            try:
+                child.wait(5)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
+        for stream in (child.stdin, child.stdout, child.stderr):
+            if stream:
+                stream.close()
+        if child in self.children:
+            self.children.remove(child)
+
+    def _start(self, name, command):
+        self._started += 1
+        ready = self.directory / f"{name}-{self._started}.ready"
+        log = self.directory / f"{name}-{self._started}.log"
+        with log.open("wb") as output:
+            child = self._spawn([*command, "--ready-file", ready], self.server_core, stdin=subprocess.DEVNULL,
+                                stdout=output, stderr=subprocess.STDOUT)
+        until = time.monotonic() + 20
+        while not ready.exists():
+            if child.poll() is not None or time.monotonic() > until:
+                self._end(child)
+                raise Failed(f"{name} did not start: {log.read_text(errors='replace').strip()[-500:]}")
+            time.sleep(0.02)
+        return Server(name, child, json.loads(ready.read_text())["port"], log)
+
+    def start_plexus(self, tokens=False):
+        client = {"token": {"hmac_secret": SECRET}} if tokens else {"insecure": True}
+        config = {
+            "node": {"name": "bench", "loops": 1, "drain_timeout": "1s"},
+            "listen": {"address": "127.0.0.1", "port": 0},
+            "client": client,
+            "log": {"level": "warn"},
+            "channels": {"namespaces": {"bench": {"subscribe": "anyone", "publish": "anyone"}}},
+        }
+        file = self.directory / f"bench-{self._started}.json"
+        file.write_text(json.dumps(config, indent=2))
+        return self._start("plexus", [self.node, "serve", "--config", file])
+
+    def start_limit(self, frame_bytes=None):
+        frame = ["--frame", frame_bytes] if frame_bytes else []
+        return self._start("limit", [self.tools / "kernel_limit", *frame])
+
+    def stop(self, server):
+        self._end(server.process)
+
+    def _load_command(self, phase, server, options):
+        command = [self.tools / "plexus_load", phase, "--port", server.port, "--pid", server.pid]
+        for name, value in options.items():
+            option = "--" + name.replace("_", "-")
+            command += [option] if value is True else [option, value]
+        return command
+
+    def load(self, phase, server, timeout=120, **options):
+        """Runs one phase of the load and returns what it printed."""
+        command = self._load_command(phase, server, options | {"timeout": timeout})
+        child = self._spawn(command, self.load_core, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                            stderr=subprocess.PIPE, text=True)
+        try:
+            output, errors = child.communicate(timeout=timeout + 30)
+        except subprocess.TimeoutExpired:
+            raise Failed(f"{phase} against {server.name} took more than {timeout} s") from None
+        finally:
+            self._end(child)
+        if child.returncode != 0:
+            raise Failed(f"{phase} against {server.name}: {errors.strip()}{self._tail(server)}")
+        result = json.loads(output)
+        self.runs.append({"server": server.name, **result})
+        return result
+
+    def _tail(self, server):
+        text = server.log.read_text(errors="replace").strip()
+        state = "" if server.process.poll() is None else f" (the server ended with {server.process.returncode})"
+        return state + (f"\n  its log ends: {text[-500:]}" if text else "")
+
+    def hold(self, server, connections, channels):
+        """Opens connections that stay open while the result is in use: a context manager."""
+        return Held(self, server, connections, channels)
+
+
+class Held:
+    def __init__(self, harness, server, connections, channels):
+        self.harness, self.server = harness, server
+        options = {"connections": connections, "channels": channels}
+        self.command = harness._load_command("hold", server, options)
+
+    def __enter__(self):
+        self.child = self.harness._spawn(self.command, self.harness.load_core, stdin=subprocess.PIPE,
+                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        if not self.child.stdout.readline():
+            errors = self.child.stderr.read().strip()
+            self.harness._end(self.child)
+            raise Failed(f"hold against {self.server.name}: {errors}{self.harness._tail(self.server)}")
+        return self
+
+    def finish(self):
+        """Ends the load: how many pings it answered. Fails if a connection was lost meanwhile."""
+        output, errors = self.child.communicate(input="", timeout=30)
+        if self.child.returncode != 0:
+            raise Failed(f"hold against {self.server.name}: {errors.strip()}")
+        result = json.loads(output)
+        if result["lost"]:
+            raise Failed(f"{self.server.name} lost {result['lost']} idle connections: {errors.strip()}")
+        return result["pings"]
+
+    def __exit__(self, *_):
+        self.harness._end(self.child)

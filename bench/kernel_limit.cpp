@@ -1,0 +1,314 @@
+// The kernel's limit: what a fan-out costs when a server does nothing but the system calls.
+//
+// One epoll loop, no library, no channels. It answers just enough of the protocol for the same load to drive it.
+// A publication is copied into a frame that stands ready, of the size that was asked for; at the end of a turn all
+// frames of that turn go to each subscriber with one send. So it makes no more system calls than a server must, and
+// what a real server loses against it is its own work.
+
+#include "load/wire.hpp"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <openssl/evp.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace {
+
+using plexus::bench::op_close;
+using plexus::bench::op_text;
+
+constexpr std::string_view before_data = R"({"push":{"channel":"bench:room","pub":{"data":)";
+constexpr std::string_view after_data = "}}}";
+constexpr std::size_t usual_frame = 184; ///< with who published, as a client without a user sends it
+
+struct connection {
+  int fd = -1;
+  bool upgraded = false;
+  std::size_t place = 0; ///< in the list of subscribers, from 1; 0: not among them
+  std::string held;      ///< of an unfinished request or frame
+  std::string unsent;
+};
+
+void append_header(std::string& out, std::size_t size) {
+  out.push_back(static_cast<char>(0x80U | op_text));
+  if (size < 126) {
+    out.push_back(static_cast<char>(size));
+    return;
+  }
+  out.push_back(126);
+  out.push_back(static_cast<char>(size >> 8));
+  out.push_back(static_cast<char>(size & 0xFFU));
+}
+
+void append_text(std::string& out, std::string_view text) {
+  append_header(out, text.size());
+  out += text;
+}
+
+std::string accept_of(std::string_view key) {
+  const std::string text = std::string(key) + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+  unsigned char hash[EVP_MAX_MD_SIZE];
+  unsigned int size = 0;
+  EVP_Digest(text.data(), text.size(), hash, &size, EVP_sha1(), nullptr);
+  unsigned char encoded[64];
+  const int length = EVP_EncodeBlock(encoded, hash, static_cast<int>(size));
+  return {reinterpret_cast<const char*>(encoded), static_cast<std::size_t>(length)};
+}
+
+class limit {
+public:
+  limit(std::uint16_t port, std::size_t frame_size) :
+      frame_size_(frame_size),
+      epoll_(::epoll_create1(0)),
+      listener_(open_listener(port)),
+      events_(1024),
+      buffer_(256 * 1024) {
+    watch(EPOLL_CTL_ADD, listener_, nullptr, EPOLLIN);
+  }
+
+  std::uint16_t port() const {
+    sockaddr_in address{};
+    socklen_t size = sizeof address;
+    ::getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size);
+    return ntohs(address.sin_port);
+  }
+
+  [[noreturn]] void run() {
+    for (;;) {
+      const int count = ::epoll_wait(epoll_, events_.data(), static_cast<int>(events_.size()), -1);
+      for (int i = 0; i < count; ++i) {
+        const auto& event = events_[static_cast<std::size_t>(i)];
+        if (event.data.ptr == nullptr) {
+          accept_all();
+          continue;
+        }
+        auto* from = static_cast<connection*>(event.data.ptr);
+        if ((event.events & EPOLLOUT) != 0) go_on(*from);
+        if ((event.events & ~static_cast<unsigned>(EPOLLOUT)) != 0) read(from);
+      }
+      if (!turn_.empty()) {
+        for (auto* each : subscribers_) send(*each, turn_);
+        turn_.clear();
+      }
+      if (!replies_.empty()) {
+        if (publisher_ != nullptr) send(*publisher_, replies_);
+        replies_.clear();
+      }
+    }
+  }
+
+private:
+  static int open_listener(std::uint16_t port) {
+    const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    const int on = 1;
+    ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(port);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 || ::listen(fd, 4096) != 0) {
+      throw std::runtime_error(std::string("listen: ") + std::strerror(errno));
+    }
+    return fd;
+  }
+
+  void watch(int action, int fd, connection* who, std::uint32_t what) const {
+    epoll_event event{};
+    event.events = what;
+    event.data.ptr = who;
+    ::epoll_ctl(epoll_, action, fd, &event);
+  }
+
+  void accept_all() {
+    for (int fd = 0; (fd = ::accept4(listener_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0;) {
+      const int on = 1;
+      ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+      auto added = std::make_unique<connection>();
+      added->fd = fd;
+      watch(EPOLL_CTL_ADD, fd, added.release(), EPOLLIN); // owned by its entry in epoll until `drop`
+    }
+  }
+
+  void read(connection* from) {
+    const auto kept = from->held.size();
+    std::memcpy(buffer_.data(), from->held.data(), kept);
+    const auto got = ::recv(from->fd, buffer_.data() + kept, buffer_.size() - kept, 0);
+    if (got < 0 && errno == EAGAIN) return;
+    if (got <= 0) return drop(from);
+    const auto size = kept + static_cast<std::size_t>(got);
+    std::size_t used = 0;
+    if (!from->upgraded) {
+      used = upgrade(*from, {buffer_.data(), size});
+      if (used == 0) return from->held.assign(buffer_.data(), size), void();
+    }
+    while (const auto taken = take_frame(*from, buffer_.data() + used, size - used)) {
+      if (taken == closed) return drop(from);
+      used += taken;
+    }
+    from->held.assign(buffer_.data() + used, size - used);
+    if (from->held.empty()) std::string().swap(from->held);
+  }
+
+  std::size_t upgrade(connection& from, std::string_view request) {
+    const auto end = request.find("\r\n\r\n");
+    if (end == std::string_view::npos) return 0;
+    constexpr std::string_view field = "Sec-WebSocket-Key: ";
+    const auto key = request.find(field);
+    if (key == std::string_view::npos) return 0;
+    send(from, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+               "Sec-WebSocket-Accept: " +
+                   accept_of(request.substr(key + field.size(), 24)) + "\r\n\r\n");
+    from.upgraded = true;
+    return end + 4;
+  }
+
+  /// Bytes of a whole frame, which is unmasked and answered; 0 while it isn't complete; `closed` for a close frame.
+  std::size_t take_frame(connection& from, char* at, std::size_t available) {
+    if (available < 6) return 0;
+    std::size_t header = 6;
+    std::size_t length = static_cast<std::uint8_t>(at[1]) & 0x7FU;
+    if (length == 126) {
+      if (available < 8) return 0;
+      header = 8;
+      length = static_cast<std::size_t>(static_cast<std::uint8_t>(at[2])) << 8 | static_cast<std::uint8_t>(at[3]);
+    }
+    if (available - header < length) return 0;
+    if ((at[0] & 0x0F) == op_close) return closed;
+    const char* mask = at + header - 4;
+    char* text = at + header;
+    for (std::size_t i = 0; i < length; ++i) text[i] = static_cast<char>(text[i] ^ mask[i & 3]);
+    answer(from, {text, length});
+    return header + length;
+  }
+
+  void answer(connection& from, std::string_view commands) {
+    constexpr std::string_view publish = R"("publish":{)";
+    constexpr std::string_view data = R"("data":)";
+    if (commands.find(publish) != std::string_view::npos) {
+      const auto at = commands.find(data) + data.size();
+      append_publication(commands.substr(at, commands.size() - at - 2));
+      append_text(replies_, R"({"id":)" + std::string(commands.substr(6, 10)) + R"(,"publish":{}})");
+      publisher_ = &from;
+      return;
+    }
+    std::string out;
+    if (commands.find(R"("connect":)") != std::string_view::npos) {
+      append_text(out, R"({"id":1,"connect":{"version":"limit","ping":25,"pong":true}})");
+    }
+    if (commands.find(R"("subscribe":)") != std::string_view::npos) {
+      append_text(out, R"({"id":2,"subscribe":{}})");
+      subscribers_.push_back(&from);
+      from.place = subscribers_.size();
+    }
+    if (!out.empty()) send(from, out);
+  }
+
+  // Only the data differs from publication to publication; the rest of the frame is copied as it stands. Spaces
+  // bring it to the size that was asked for.
+  void append_publication(std::string_view data) {
+    if (head_.empty() || data.size() != data_size_) {
+      data_size_ = data.size();
+      const auto payload = frame_size_ - (frame_size_ < 126 + 2 ? 2 : 4);
+      const auto written = before_data.size() + data_size_ + after_data.size();
+      if (payload < written) throw std::runtime_error("--frame is too small");
+      tail_ = std::string(payload - written, ' ') + std::string(after_data);
+      head_.clear();
+      append_header(head_, payload);
+      head_ += before_data;
+    }
+    turn_.append(head_).append(data).append(tail_);
+  }
+
+  void send(connection& to, std::string_view bytes) {
+    if (!to.unsent.empty()) {
+      to.unsent.append(bytes);
+      return;
+    }
+    const auto sent = ::send(to.fd, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (sent == static_cast<ssize_t>(bytes.size()) || (sent < 0 && errno != EAGAIN)) return;
+    to.unsent.assign(bytes.substr(sent < 0 ? 0 : static_cast<std::size_t>(sent)));
+    watch(EPOLL_CTL_MOD, to.fd, &to, EPOLLIN | EPOLLOUT);
+  }
+
+  void go_on(connection& to) {
+    watch(EPOLL_CTL_MOD, to.fd, &to, EPOLLIN);
+    const auto rest = std::move(to.unsent);
+    to.unsent.clear();
+    send(to, rest);
+  }
+
+  void drop(connection* which) {
+    if (which == publisher_) publisher_ = nullptr;
+    if (which->place != 0) {
+      auto* const last = subscribers_.back();
+      subscribers_[which->place - 1] = last;
+      last->place = which->place;
+      subscribers_.pop_back();
+    }
+    ::close(which->fd);
+    delete which;
+  }
+
+  static constexpr std::size_t closed = ~std::size_t{0};
+
+  std::size_t frame_size_;
+  int epoll_;
+  int listener_;
+  std::vector<epoll_event> events_;
+  std::vector<char> buffer_;
+  std::vector<connection*> subscribers_;
+  connection* publisher_ = nullptr;
+  std::string turn_, replies_, head_, tail_;
+  std::size_t data_size_ = 0;
+};
+
+void write_ready_file(const std::string& path, std::uint16_t port) {
+  const auto partial = path + ".part";
+  auto* file = std::fopen(partial.c_str(), "w");
+  if (file == nullptr) throw std::runtime_error("can't write " + partial);
+  std::fprintf(file, "{\"pid\":%d,\"port\":%u}\n", static_cast<int>(::getpid()), static_cast<unsigned>(port));
+  std::fclose(file);
+  if (std::rename(partial.c_str(), path.c_str()) != 0) throw std::runtime_error("can't write " + path);
+}
+
+} // namespace
+
+/// kernel_limit [--port N] [--frame BYTES] [--ready-file FILE]; port 0: the kernel picks one.
+int main(int count, char** words) {
+  try {
+    std::uint16_t port = 0;
+    std::size_t frame_size = usual_frame;
+    std::string ready_file;
+    for (int i = 1; i + 1 < count; i += 2) {
+      const std::string_view name = words[i];
+      if (name == "--port") port = static_cast<std::uint16_t>(std::atoi(words[i + 1]));
+      if (name == "--frame") frame_size = static_cast<std::size_t>(std::atoll(words[i + 1]));
+      if (name == "--ready-file") ready_file = words[i + 1];
+    }
+    rlimit files{};
+    getrlimit(RLIMIT_NOFILE, &files);
+    files.rlim_cur = files.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &files);
+    limit server(port, frame_size);
+    std::printf("port %u\n", static_cast<unsigned>(server.port()));
+    std::fflush(stdout);
+    if (!ready_file.empty()) write_ready_file(ready_file, server.port());
+    server.run();
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "kernel_limit: %s\n", error.what());
+    return 1;
+  }
+}

@@ -1,0 +1,199 @@
+#include "load/phases.hpp"
+
+#include "load/process.hpp"
+#include "load/swarm.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstdio>
+#include <cstring>
+#include <stdexcept>
+
+namespace plexus::bench {
+namespace {
+
+constexpr std::string_view stamp_mark = R"({"t":)";
+constexpr std::size_t stamp_digits = 19;
+// Keeps the number of digits constant; the steady clock begins at the machine's start.
+constexpr std::int64_t stamp_base = 1'000'000'000'000'000'000;
+constexpr std::uint64_t sample_every = 256;
+
+class fanout final : public phase {
+public:
+  explicit fanout(const options& what) :
+      what_(what), all_(what, *this, what.connections + 1), delivered_(what.connections) {
+    std::string data(stamp_mark);
+    data += std::string(stamp_digits, '0') + R"(,"x":")";
+    if (data.size() + 2 > what.data_size) throw std::runtime_error("--data must be at least 33");
+    data += std::string(what.data_size - data.size() - 2, 'x') + R"("})";
+    append_frame(command_, op_text, R"({"id":1000000000,"publish":{"channel":"bench:room","data":)" + data + "}}");
+    id_at_ = command_.find("1000000000");
+    stamp_at_ = command_.find(stamp_mark) + stamp_mark.size();
+  }
+
+  void run() {
+    open();
+    learn();
+    keep_publishing(std::min(0.5, what_.seconds / 4));
+    const auto server_before = what_.server > 0 ? cpu_seconds(what_.server) : 0;
+    const auto load_before = cpu_seconds(getpid());
+    const auto before = total_;
+    const auto published_before = published_;
+    latencies_.clear();
+    const auto began = now_seconds();
+    keep_publishing(what_.seconds);
+    const auto took = now_seconds() - began;
+    const auto server = what_.server > 0 ? cpu_seconds(what_.server) - server_before : 0;
+    const auto load = cpu_seconds(getpid()) - load_before;
+    const auto deliveries = total_ - before;
+    const auto publications = published_ - published_before;
+    drain();
+    std::sort(latencies_.begin(), latencies_.end());
+    std::printf(R"({"phase":"fanout","subscribers":%zu,"outstanding":%zu,"data_bytes":%zu,"frame_bytes":%zu,)"
+                R"("deliveries_per_second":%.0f,"publications_per_second":%.0f,"p50_ms":%.3f,"p99_ms":%.3f,)"
+                R"("server_cpu":%.3f,"load_cpu":%.3f})"
+                "\n",
+                what_.connections, what_.outstanding, what_.data_size, frame_size_,
+                static_cast<double>(deliveries) / took, static_cast<double>(publications) / took, quantile(0.5),
+                quantile(0.99), server / took, load / took);
+  }
+
+  void on_ready(swarm&, client&) override {}
+  void on_closed(swarm&, client&) override {}
+
+  std::size_t on_bytes(swarm& all, client& which, std::string_view bytes) override {
+    if (which.slot >= what_.connections) return read_replies(which, bytes);
+    const char* at = bytes.data();
+    const char* const end = at + bytes.size();
+    std::uint64_t found = 0;
+    while (end - at >= 4) {
+      // What is expected is told by its header alone; only a sample is looked into.
+      if (frame_size_ != 0 && std::memcmp(at, head_, sizeof head_) == 0) {
+        if (static_cast<std::size_t>(end - at) < frame_size_) break;
+        if ((total_ + found) % sample_every == 0) sample(at);
+        ++found;
+        at += frame_size_;
+        continue;
+      }
+      const auto in = next_frame({at, static_cast<std::size_t>(end - at)});
+      if (!in) break;
+      found += other(all, which, *in, at);
+      at += in->size;
+    }
+    delivered_[which.slot] += found;
+    total_ += found;
+    return static_cast<std::size_t>(at - bytes.data());
+  }
+
+private:
+  void open() {
+    auto& clients = all_.clients();
+    for (std::size_t i = 0; i <= what_.connections; ++i) {
+      all_.run_until([&] { return all_.opening() < what_.in_flight; }, "opening the subscribers");
+      all_.dial(clients[i], i < what_.connections);
+    }
+    all_.run_until([&] { return all_.opening() == 0; }, "opening the subscribers");
+  }
+
+  // The first publication shows how large a frame is, and where in it the time stands.
+  void learn() {
+    publish(1);
+    all_.run_until([&] { return total_ == what_.connections; }, "the first publication");
+    frame_size_ = first_.size();
+    const auto mark = first_.find(stamp_mark);
+    if (mark == std::string::npos) throw std::runtime_error("a publication without its data: " + first_);
+    stamp_offset_ = mark + stamp_mark.size();
+    std::memcpy(head_, first_.data(), sizeof head_);
+    if (static_cast<std::uint8_t>(head_[1]) != 126) throw std::runtime_error("--data is too small or too large");
+  }
+
+  void keep_publishing(double seconds) {
+    const auto until = now_seconds() + seconds;
+    while (now_seconds() < until) {
+      all_.check_time("publishing");
+      const auto done = total_ / what_.connections;
+      if (done + what_.outstanding > published_) publish(done + what_.outstanding - published_);
+      all_.turn(100);
+    }
+  }
+
+  void drain() {
+    all_.run_until([&] { return total_ >= published_ * what_.connections; }, "the last publications");
+    for (const auto each : delivered_) {
+      if (each != published_) {
+        throw std::runtime_error("a subscriber got " + std::to_string(each) + " of " + std::to_string(published_));
+      }
+    }
+  }
+
+  // All that is due goes out in one write, as from a client that publishes several times in a turn.
+  void publish(std::uint64_t count) {
+    batch_.clear();
+    for (std::uint64_t i = 0; i < count; ++i) {
+      std::to_chars(&command_[id_at_], &command_[id_at_] + 10, 1'000'000'000 + published_);
+      std::to_chars(&command_[stamp_at_], &command_[stamp_at_] + stamp_digits, stamp_base + now_nanoseconds());
+      batch_ += command_;
+      ++published_;
+    }
+    all_.send(all_.clients().back(), batch_);
+  }
+
+  void sample(const char* frame_at) {
+    std::int64_t stamp = 0;
+    const auto* digits = frame_at + stamp_offset_;
+    if (std::from_chars(digits, digits + stamp_digits, stamp).ptr != digits + stamp_digits || stamp < stamp_base) {
+      throw std::runtime_error("a damaged publication: " + std::string(frame_at + 4, frame_size_ - 4));
+    }
+    latencies_.push_back(static_cast<double>(now_nanoseconds() - (stamp - stamp_base)) * 1e-6);
+  }
+
+  // A ping, the end, or publications in another form than the first one's.
+  std::uint64_t other(swarm& all, client& which, const frame& in, const char* frame_at) {
+    if (in.opcode == op_close) throw std::runtime_error("a subscriber was closed: " + std::string(in.payload));
+    all.answer_ping(which, in);
+    if (first_.empty()) first_.assign(frame_at, in.size);
+    std::uint64_t found = 0;
+    for (auto at = in.payload.find(R"("pub":{)"); at != std::string_view::npos;
+         at = in.payload.find(R"("pub":{)", at + 1)) {
+      ++found;
+    }
+    return found;
+  }
+
+  std::size_t read_replies(client& which, std::string_view bytes) {
+    std::size_t used = 0;
+    while (const auto in = next_frame(bytes.substr(used))) {
+      if (in->opcode == op_close || in->payload.find(R"("error":)") != std::string_view::npos) {
+        throw std::runtime_error("the publisher was refused: " + std::string(in->payload));
+      }
+      all_.answer_ping(which, *in);
+      used += in->size;
+    }
+    return used;
+  }
+
+  double quantile(double part) const {
+    if (latencies_.empty()) return 0;
+    return latencies_[static_cast<std::size_t>(part * static_cast<double>(latencies_.size() - 1))];
+  }
+
+  const options& what_;
+  swarm all_;
+  std::vector<std::uint64_t> delivered_;
+  std::vector<double> latencies_;
+  std::uint64_t total_ = 0;
+  std::uint64_t published_ = 0;
+  std::string command_, batch_, first_;
+  std::size_t id_at_ = 0, stamp_at_ = 0, stamp_offset_ = 0, frame_size_ = 0;
+  char head_[4] = {};
+};
+
+} // namespace
+
+void run_fanout(const options& what) {
+  fanout(what).run();
+}
+
+} // namespace plexus::bench

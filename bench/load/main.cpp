@@ -1,0 +1,34 @@
+#include "load/phases.hpp"
+
+#include <sys/resource.h>
+
+#include <cstdio>
+#include <exception>
+#include <stdexcept>
+
+using namespace plexus::bench;
+
+int main(int count, char** words) {
+  try {
+    rlimit files{};
+    getrlimit(RLIMIT_NOFILE, &files);
+    files.rlim_cur = files.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &files);
+    const auto what = parse_options(count, words);
+    if (what.phase == "fanout") {
+      run_fanout(what);
+    } else if (what.phase == "hold") {
+      run_hold(what);
+    } else if (what.phase == "connect") {
+      run_connect(what);
+    } else if (what.phase == "churn") {
+      run_churn(what);
+    } else {
+      throw std::runtime_error("the first word is fanout, hold, connect or churn");
+    }
+    return 0;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "plexus_load: %s\n", error.what());
+    return 1;
+  }
+}

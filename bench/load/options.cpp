@@ -1,0 +1,67 @@
+#include "load/options.hpp"
+
+#include <charconv>
+#include <fstream>
+#include <stdexcept>
+#include <string_view>
+
+namespace plexus::bench {
+namespace {
+
+template <class Number>
+void read_number(Number& value, std::string_view name, std::string_view text) {
+  const auto result = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (result.ec != std::errc{} || result.ptr != text.data() + text.size()) {
+    throw std::runtime_error(std::string(name) + ": a number was expected, not " + std::string(text));
+  }
+}
+
+std::vector<std::string> read_lines(const std::string& file) {
+  std::ifstream in(file);
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(in, line);) lines.push_back(line);
+  if (lines.empty()) throw std::runtime_error("no tokens in " + file);
+  return lines;
+}
+
+void read_option(options& into, std::string_view name, const std::string& value) {
+  if (name == "--port") return read_number(into.port, name, value);
+  if (name == "--pid") return read_number(into.server, name, value);
+  if (name == "--connections") return read_number(into.connections, name, value);
+  if (name == "--at-once") return read_number(into.at_once, name, value);
+  if (name == "--in-flight") return read_number(into.in_flight, name, value);
+  if (name == "--outstanding") return read_number(into.outstanding, name, value);
+  if (name == "--data") return read_number(into.data_size, name, value);
+  if (name == "--seconds") return read_number(into.seconds, name, value);
+  if (name == "--timeout") return read_number(into.timeout, name, value);
+  if (name == "--channels") return read_number(into.channels, name, value);
+  if (name == "--sources") return read_number(into.sources, name, value);
+  if (name == "--tokens") {
+    into.tokens = read_lines(value);
+    return;
+  }
+  throw std::runtime_error("unknown option " + std::string(name));
+}
+
+} // namespace
+
+options parse_options(int count, char** words) {
+  options result;
+  if (count > 1) result.phase = words[1];
+  for (int i = 2; i < count; ++i) {
+    const std::string_view name = words[i];
+    if (name == "--two-step") {
+      result.two_step = true;
+      continue;
+    }
+    if (++i == count) throw std::runtime_error(std::string(name) + " needs a value");
+    read_option(result, name, words[i]);
+  }
+  if (result.port == 0 || result.connections == 0 || result.in_flight == 0 || result.at_once == 0 ||
+      result.outstanding == 0 || result.sources == 0 || result.sources > 250) {
+    throw std::runtime_error("--port and --connections are needed; counts are at least 1, --sources at most 250");
+  }
+  return result;
+}
+
+} // namespace plexus::bench

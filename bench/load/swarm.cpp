@@ -1,0 +1,275 @@
+#include "load/swarm.hpp"
+
+#include "load/process.hpp"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <stdexcept>
+
+namespace plexus::bench {
+namespace {
+
+[[noreturn]] void fail(const char* what) {
+  throw std::runtime_error(std::string(what) + ": " + std::strerror(errno));
+}
+
+// A stale event of a socket that a handler has closed must not reach the connection that has the slot now.
+std::uint64_t ticket(const client& which) {
+  return which.serial << 32 | which.slot;
+}
+
+sockaddr_in loopback(std::uint32_t host, std::uint16_t port) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(host);
+  return address;
+}
+
+int open_socket(std::uint32_t source_host, std::uint16_t port) {
+  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) fail("socket");
+  const int on = 1;
+  ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  // The port is chosen at connect, when the whole four-tuple is known, so that each source has all of them.
+  ::setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+  const auto source = loopback(source_host, 0);
+  const auto target = loopback(INADDR_LOOPBACK, port);
+  if (::bind(fd, reinterpret_cast<const sockaddr*>(&source), sizeof source) != 0) fail("bind");
+  if (::connect(fd, reinterpret_cast<const sockaddr*>(&target), sizeof target) != 0 && errno != EINPROGRESS) {
+    fail("connect");
+  }
+  return fd;
+}
+
+bool holds(std::string_view text, std::string_view word) {
+  return text.find(word) != std::string_view::npos;
+}
+
+std::string close_reason(const frame& in) {
+  if (in.payload.size() < 2) return "closed without a code";
+  const auto high = static_cast<std::uint8_t>(in.payload[0]);
+  const auto low = static_cast<std::uint8_t>(in.payload[1]);
+  return "closed with " + std::to_string(high << 8 | low) + " " + std::string(in.payload.substr(2));
+}
+
+} // namespace
+
+std::size_t phase::on_bytes(swarm& all, client& which, std::string_view bytes) {
+  std::size_t used = 0;
+  while (const auto in = next_frame(bytes.substr(used))) {
+    all.answer_ping(which, *in);
+    used += in->size;
+  }
+  return used;
+}
+
+void phase::on_lost(swarm&, client& which, const std::string& why) {
+  throw std::runtime_error("connection " + std::to_string(which.serial) + ": " + why);
+}
+
+swarm::swarm(const options& what, phase& owner, std::size_t slots) :
+    what_(what),
+    owner_(owner),
+    request_(upgrade_request(what.port)),
+    epoll_(::epoll_create1(EPOLL_CLOEXEC)),
+    deadline_(now_seconds() + what.timeout),
+    clients_(slots),
+    buffer_(256 * 1024),
+    events_(1024) {
+  if (epoll_ < 0) fail("epoll_create1");
+  for (std::size_t i = 0; i < slots; ++i) clients_[i].slot = static_cast<std::uint32_t>(i);
+}
+
+swarm::~swarm() {
+  for (auto& each : clients_) {
+    if (each.fd >= 0) ::close(each.fd);
+  }
+  ::close(epoll_);
+}
+
+void swarm::dial(client& slot, bool subscribes) {
+  slot.serial = dialed_++;
+  slot.subscribes = subscribes;
+  slot.fd =
+      open_socket(INADDR_LOOPBACK + 256U + static_cast<std::uint32_t>(slot.serial % what_.sources), what_.port);
+  slot.at = stage::dialing;
+  ++opening_;
+  epoll_event event{};
+  event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+  event.data.u64 = ticket(slot);
+  if (::epoll_ctl(epoll_, EPOLL_CTL_ADD, slot.fd, &event) != 0) fail("epoll_ctl");
+}
+
+void swarm::send(client& to, std::string_view bytes) {
+  if (to.unsent.empty()) {
+    const auto sent = ::send(to.fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    if (sent < 0 && errno != EAGAIN) return; // the end is read from the socket, with what came before it
+    if (sent > 0) bytes.remove_prefix(static_cast<std::size_t>(sent));
+  }
+  to.unsent.append(bytes);
+}
+
+void swarm::close(client& which, bool clean) {
+  if (!clean) {
+    forget(which);
+    owner_.on_closed(*this, which);
+    return;
+  }
+  std::string out;
+  append_frame(out, op_close, std::string_view("\x03\xe8", 2));
+  send(which, out);
+  which.at = stage::closing;
+}
+
+void swarm::turn(int milliseconds) {
+  const int count = ::epoll_wait(epoll_, events_.data(), static_cast<int>(events_.size()), milliseconds);
+  if (count < 0 && errno != EINTR) fail("epoll_wait");
+  for (int i = 0; i < count; ++i) {
+    const auto& event = events_[static_cast<std::size_t>(i)];
+    auto& which = clients_[static_cast<std::uint32_t>(event.data.u64)];
+    if (which.fd >= 0 && ticket(which) == event.data.u64) handle(which, event.events);
+  }
+}
+
+void swarm::check_time(const char* what) const {
+  if (now_seconds() > deadline_) throw std::runtime_error(std::string("out of time: ") + what);
+}
+
+void swarm::handle(client& which, std::uint32_t events) {
+  if (which.at == stage::dialing) {
+    if ((events & EPOLLOUT) == 0) return;
+    begin(which);
+  } else if ((events & EPOLLOUT) != 0 && !which.unsent.empty()) {
+    const auto rest = std::move(which.unsent);
+    which.unsent.clear();
+    send(which, rest);
+  }
+  if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) {
+    read(which, (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0);
+  }
+}
+
+void swarm::begin(client& which) {
+  which.at = stage::upgrading;
+  send(which, request_);
+}
+
+// Edge-triggered: a read that doesn't fill the buffer emptied the socket, unless the peer's end was already queued.
+void swarm::read(client& which, bool until_end) {
+  const auto serial = which.serial;
+  for (;;) {
+    const auto kept = which.held.size();
+    std::memcpy(buffer_.data(), which.held.data(), kept);
+    const auto space = buffer_.size() - kept;
+    const auto got = ::recv(which.fd, buffer_.data() + kept, space, 0);
+    if (got < 0 && errno == EAGAIN) return;
+    if (got < 0) return end(which, std::strerror(errno));
+    if (got == 0) return end(which, "ended by the server");
+    const std::string_view bytes(buffer_.data(), kept + static_cast<std::size_t>(got));
+    const auto used = consume(which, bytes);
+    if (which.fd < 0 || which.serial != serial) return;
+    which.held.assign(bytes.substr(used));
+    if (static_cast<std::size_t>(got) < space && !until_end) return;
+  }
+}
+
+std::size_t swarm::consume(client& which, std::string_view bytes) {
+  const auto serial = which.serial;
+  std::size_t used = 0;
+  if (which.at == stage::upgrading) {
+    used = check_upgrade(bytes);
+    if (used == 0) return 0;
+    which.at = stage::connecting;
+    auto commands = connect_command(which);
+    if (which.subscribes && !what_.two_step) commands += "\n" + subscribe_command(which);
+    std::string out;
+    append_frame(out, op_text, commands);
+    send(which, out);
+  }
+  while (which.at == stage::connecting || which.at == stage::subscribing) {
+    const auto in = next_frame(bytes.substr(used));
+    if (!in) return used;
+    used += in->size;
+    if (in->opcode == op_close) throw std::runtime_error(close_reason(*in));
+    answer_ping(which, *in);
+    for (auto rest = in->payload; !rest.empty();) {
+      const auto line = rest.substr(0, rest.find('\n'));
+      rest.remove_prefix(std::min(rest.size(), line.size() + 1));
+      on_reply(which, line);
+    }
+    if (which.fd < 0 || which.serial != serial) return used;
+  }
+  if (which.at == stage::closing) return bytes.size();
+  return used + owner_.on_bytes(*this, which, bytes.substr(used));
+}
+
+void swarm::on_reply(client& which, std::string_view line) {
+  if (holds(line, "\"error\":")) throw std::runtime_error("refused: " + std::string(line));
+  if (which.at == stage::connecting && holds(line, "\"connect\":")) {
+    which.at = stage::subscribing;
+    if (!which.subscribes) return set_ready(which);
+    if (what_.two_step) {
+      std::string out;
+      append_frame(out, op_text, subscribe_command(which));
+      send(which, out);
+    }
+  } else if (which.at == stage::subscribing && holds(line, "\"subscribe\":")) {
+    set_ready(which);
+  }
+}
+
+void swarm::set_ready(client& which) {
+  which.at = stage::ready;
+  --opening_;
+  owner_.on_ready(*this, which);
+}
+
+void swarm::answer_ping(client& which, const frame& in) {
+  std::string out;
+  if (in.opcode == op_ping) append_frame(out, op_pong, in.payload);
+  if (in.opcode == op_text && (in.payload == "{}" || in.payload == "{}\n")) append_frame(out, op_text, "{}");
+  if (out.empty()) return;
+  ++pings_;
+  send(which, out);
+}
+
+void swarm::end(client& which, const std::string& why) {
+  const bool asked = which.at == stage::closing;
+  if (which.at < stage::ready) throw std::runtime_error("a connection failed before it was ready: " + why);
+  forget(which);
+  if (asked) {
+    owner_.on_closed(*this, which);
+  } else {
+    owner_.on_lost(*this, which, why);
+  }
+}
+
+void swarm::forget(client& which) {
+  ::close(which.fd);
+  which.fd = -1;
+  which.at = stage::closed;
+  which.held.clear();
+  which.unsent.clear();
+}
+
+std::string swarm::connect_command(const client& which) const {
+  if (what_.tokens.empty()) return R"({"id":1,"connect":{}})";
+  return R"({"id":1,"connect":{"token":")" + what_.tokens[which.serial % what_.tokens.size()] + R"("}})";
+}
+
+std::string swarm::subscribe_command(const client& which) const {
+  const auto number = what_.channels == 0 ? which.serial : which.serial % what_.channels;
+  const auto channel = what_.channels == 1 ? std::string("bench:room") : "bench:room" + std::to_string(number);
+  return R"({"id":2,"subscribe":{"channel":")" + channel + R"("}})";
+}
+
+} // namespace plexus::bench

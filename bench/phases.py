@@ -1,0 +1,145 @@
+"""The four measurements. Each returns rows: dictionaries with the keys of `row`."""
+
+import resource
+import time
+from statistics import median
+
+from harness import Failed, make_token
+
+FANOUT_TARGETS = {1: 0.90, 8: 0.90, 64: 0.75}
+MEMORY_TARGET = 6000
+IDLE_CPU_TARGET = 1.0
+CONNECT_TARGETS = {"without token": 20_000, "HS256 token": 10_000}
+CHURN_TARGET = 20
+
+
+def row(name, unit, plexus, limit=None, ratio=None, target=None, met=None):
+    return {"name": name, "unit": unit, "plexus": plexus, "limit": limit, "ratio": ratio, "target": target,
+            "met": met}
+
+
+def fanout(harness, args, say):
+    """Pairs of runs, plexus and the kernel's limit in turn, the order changing from pair to pair."""
+    plexus = harness.start_plexus()
+    options = {"connections": args.subscribers, "data": 64, "seconds": args.seconds}
+    frame = harness.load("fanout", plexus, **options | {"seconds": 0.5})["frame_bytes"]
+    limit = harness.start_limit(frame)
+    harness.load("fanout", limit, **options | {"seconds": 0.5})  # the node had its first run just now
+    rows = []
+    for outstanding, target in FANOUT_TARGETS.items():
+        pairs = []
+        for pair in range(args.pairs):
+            order = (plexus, limit) if pair % 2 == 0 else (limit, plexus)
+            rates, per_cpu = {}, {}
+            for server in order:
+                result = harness.load("fanout", server, outstanding=outstanding, **options)
+                if result["frame_bytes"] != frame:
+                    raise Failed(f"{server.name} sent frames of {result['frame_bytes']} bytes, not {frame}")
+                rates[server.name] = result["deliveries_per_second"]
+                per_cpu[server.name] = result["deliveries_per_second"] / max(result["server_cpu"], 0.001)
+            pairs.append(rates)
+            say(f"fan-out, {outstanding} outstanding, pair {pair + 1}: plexus {rates['plexus']:,.0f}, "
+                f"limit {rates['limit']:,.0f}, ratio {rates['plexus'] / rates['limit']:.3f} "
+                f"(by the server's CPU time {per_cpu['plexus'] / per_cpu['limit']:.3f})")
+        ratio = median(rates["plexus"] / rates["limit"] for rates in pairs)
+        rows.append(row(f"fan-out, {outstanding} outstanding ({frame}-byte frames)", "deliveries/s",
+                        median(rates["plexus"] for rates in pairs), median(rates["limit"] for rates in pairs),
+                        ratio, f">= {target:.2f} of the limit", ratio >= target))
+    harness.stop(plexus)
+    harness.stop(limit)
+    return rows
+
+
+def idle(harness, server, connections, channels, seconds):
+    """Bytes for each connection, and per cent of a core over the time that follows (None without one)."""
+    before = server.resident()
+    with harness.hold(server, connections, channels) as held:
+        time.sleep(1)
+        each = (server.resident() - before) / connections
+        percent = None
+        pings = 0
+        if seconds:
+            cpu, began = server.cpu_seconds(), time.monotonic()
+            time.sleep(seconds)
+            percent = 100 * (server.cpu_seconds() - cpu) / (time.monotonic() - began)
+        pings = held.finish()
+    harness.runs.append({"server": server.name, "phase": "idle", "connections": connections, "channels": channels,
+                         "bytes_each": each, "cpu_percent": percent, "seconds": seconds, "pings": pings})
+    if seconds >= 60 and server.name == "plexus" and pings < connections:
+        raise Failed(f"only {pings} pings in {seconds} s for {connections} connections")
+    return each, percent
+
+
+def memory(harness, args, say):
+    """Each on a fresh server, so that nothing freed before is used again unseen."""
+    connections = min(args.connections, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - 1000)
+    figures = {}
+    for name, start, channels, seconds in (("limit", harness.start_limit, 1, 0),
+                                           ("own channel", harness.start_plexus, 0, 0),
+                                           ("one channel", harness.start_plexus, 1, args.idle_seconds)):
+        server = start()
+        if seconds: say(f"idle memory: watching {connections:,} idle connections for {seconds} s")
+        figures[name] = idle(harness, server, connections, channels, seconds)
+        say(f"idle memory, {name}: {figures[name][0]:,.0f} bytes for each of {connections:,} connections")
+        harness.stop(server)
+    each, percent = figures["one channel"]
+    limit = figures["limit"][0]
+    return [
+        row(f"idle memory, {connections:,} connections in one channel", "bytes each", each, limit, None,
+            f"<= {MEMORY_TARGET:,}", each <= MEMORY_TARGET),
+        row("idle memory, each in a channel of its own", "bytes each", figures["own channel"][0]),
+        row(f"idle CPU, {connections:,} connections, {args.idle_seconds} s", "% of a core", percent, None, None,
+            f"< {IDLE_CPU_TARGET:g}", percent < IDLE_CPU_TARGET),
+    ]
+
+
+def connect(harness, args, say):
+    """Connections a second of the server's CPU time; closing, between the rounds, is not counted."""
+    tokens = harness.directory / "tokens"
+    tokens.write_text("\n".join(make_token(f"user-{i}") for i in range(args.connects)) + "\n")
+    servers = {"without token": harness.start_plexus(), "HS256 token": harness.start_plexus(tokens=True),
+               "limit": harness.start_limit()}
+    extra = {"without token": {}, "HS256 token": {"tokens": tokens}, "limit": {}}
+    steps = {"in one message": {}, "after the reply": {"two_step": True}}
+    rates = {(kind, step): [] for kind in servers for step in steps}
+    for kind, server in servers.items():
+        harness.load("connect", server, connections=2000, **extra[kind])
+    for _ in range(min(args.pairs, 3)):
+        for kind, step in rates:
+            result = harness.load("connect", servers[kind], connections=args.connects, at_once=2000,
+                                  **extra[kind], **steps[step])
+            rates[kind, step].append(result["per_cpu_second"])
+            say(f"connect, {kind}, subscribe {step}: {result['per_cpu_second']:,.0f} a CPU second "
+                f"({result['per_cpu_second_with_close']:,.0f} with closing)")
+    for server in servers.values():
+        harness.stop(server)
+    rows = []
+    for kind, target in CONNECT_TARGETS.items():
+        for step in steps:
+            rate, limit = median(rates[kind, step]), median(rates["limit", step])
+            rows.append(row(f"connect, {kind}, subscribe {step}", "per CPU second", rate, limit, rate / limit,
+                            f">= {target:,}", rate >= target))
+    return rows
+
+
+def churn(harness, args, say):
+    """Growth over many short connections, each with a channel of its own, after a tenth of them as a warm-up."""
+    server = harness.start_plexus()
+    fresh = server.resident()
+    options = {"channels": 0, "in_flight": 256, "timeout": max(120, args.churn // 500)}
+    harness.load("churn", server, connections=max(1000, args.churn // 10), **options)
+    time.sleep(1)
+    warm = server.resident()
+    result = harness.load("churn", server, connections=args.churn, **options)
+    time.sleep(1)
+    after = server.resident()
+    harness.stop(server)
+    each = (after - warm) / args.churn
+    harness.runs.append({"server": "plexus", "phase": "churn memory", "fresh": fresh, "warm": warm, "after": after})
+    say(f"churn: {args.churn:,} at {result['per_second']:,.0f} a second; resident {fresh / 1e6:.1f} MB fresh, "
+        f"{warm / 1e6:.1f} MB warm, {after / 1e6:.1f} MB after")
+    return [row(f"churn, {args.churn:,} connections: growth (to {after / 1e6:.1f} MB)", "bytes each", each, None,
+                None, f"<= {CHURN_TARGET}", each <= CHURN_TARGET)]
+
+
+PHASES = {"fanout": fanout, "memory": memory, "connect": connect, "churn": churn}

@@ -1,0 +1,93 @@
+#include "config/check.hpp"
+
+#include "config/schema.hpp"
+
+#include <nlohmann/json.hpp>
+#include <utility>
+
+namespace plexus::config {
+namespace {
+
+std::string source_of(const origins& where, const std::string& path) {
+  const auto found = where.find(path);
+  return found == where.end() ? std::string{} : found->second;
+}
+
+class pairs {
+public:
+  pairs(const loaded& from, const std::set<std::string, std::less<>>& refused) : from_(from), refused_(refused) {}
+
+  std::vector<fault> check() {
+    const auto& v = from_.values;
+    files("listen.tls.", v.listen.tls_certificate, v.listen.tls_key);
+    files("backplane.tls.", v.backplane.tls_certificate, v.backplane.tls_key);
+    history("channels.default.", v.default_channel);
+    for (const auto& [name, options] : v.namespaces) history("channels.namespaces." + name + ".", options);
+    return std::move(faults_);
+  }
+
+private:
+  [[nodiscard]] bool set(const std::string& path) const { return from_.where.contains(path); }
+
+  void files(const std::string& section, const std::string& certificate, const std::string& secret_key) {
+    if (certificate.empty() == secret_key.empty()) return;
+    if (refused_.contains(section + "certificate") || refused_.contains(section + "key")) return;
+    const std::string present = certificate.empty() ? "key" : "certificate";
+    const std::string missing = certificate.empty() ? "certificate" : "key";
+    faults_.push_back({source_of(from_.where, section + present), section + present,
+                       '"' + present + "\" without \"" + missing + '"', "both or neither"});
+  }
+
+  void history(const std::string& section, const channel_options& options) {
+    if ((options.history_size > 0) == (options.history_ttl.count() > 0)) return;
+    for (const auto* name : {"history_size", "history_ttl"})
+      if (refused_.contains(section + name) || refused_.contains(std::string("channels.default.") + name)) return;
+    // A namespace that only inherits the fault isn't where it has to be mended.
+    const auto blamed = section + (set(section + "history_size") ? "history_size" : "history_ttl");
+    if (!set(blamed)) return;
+    const auto show = [&](const char* name) { return find_option(name)->write(options).dump(); };
+    faults_.push_back({source_of(from_.where, blamed), blamed,
+                       "history_size " + show("history_size") + " with history_ttl " + show("history_ttl"),
+                       "both above zero or neither"});
+  }
+
+  const loaded& from_;
+  const std::set<std::string, std::less<>>& refused_;
+  std::vector<fault> faults_;
+};
+
+constexpr auto not_yet = " (this version of Plexus does not serve it yet)";
+
+template <class Owner>
+fault refusal(const field<Owner>& f, const std::string& path, const Owner& given, const origins& where) {
+  const auto value = f.write(given);
+  auto found = describe(value, f.secret);
+  // The scheme tells the operator which one it is; what follows may be a password.
+  if (f.path == "backplane.url") {
+    const auto url = value.template get<std::string>();
+    found = '"' + url.substr(0, url.find("//")) + "//...\"";
+  }
+  return {source_of(where, path), path, std::move(found), describe(f.write(Owner{}), false) + not_yet};
+}
+
+} // namespace
+
+std::vector<fault> contradictions(const loaded& from, const std::set<std::string, std::less<>>& refused) {
+  return pairs{from, refused}.check();
+}
+
+std::vector<fault> unserved(const settings& values, const origins& where) {
+  std::vector<fault> faults;
+  const settings defaults;
+  for (const auto& k : keys())
+    if (!k.served && !k.same(values, defaults)) faults.push_back(refusal(k, k.path, values, where));
+  // What a namespace has from `channels.default` is told once, there.
+  for (const auto& [name, namespace_options] : values.namespaces)
+    for (const auto& o : options())
+      if (!o.served && !o.same(namespace_options, channel_options{}) &&
+          !o.same(namespace_options, values.default_channel))
+        faults.push_back(refusal(o, "channels.namespaces." + name + "." + o.path, namespace_options, where));
+  return faults;
+}
+
+} // namespace plexus::config

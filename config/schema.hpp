@@ -1,0 +1,43 @@
+#pragma once
+// The one table of what can be set. Reading, the types of environment values, the search for unknown keys, what a
+// reload may change and what this version serves all come from it. Inside `config` only.
+
+#include "config/kinds.hpp"
+
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace plexus::config {
+
+template <class Owner>
+struct field {
+  std::string path; ///< from the root ("client.ping_interval"); of a channel option its bare name
+  form text;
+  std::string expected;
+  std::function<bool(const json&, Owner&)> read; ///< false: no such value, and nothing was changed
+  std::function<json(const Owner&)> write;       ///< what `read` would take
+  bool live;                                     ///< a reload can change it
+  bool secret = false;                           ///< the value is never shown
+  bool served = true;                            ///< false: only the default works in this version
+
+  [[nodiscard]] bool string_key() const noexcept { return text != form::parsed; }
+  [[nodiscard]] bool same(const Owner& a, const Owner& b) const { return write(a) == write(b); }
+
+  field& hidden() { return secret = true, *this; }
+  field& not_served() { return served = false, *this; }
+};
+
+using key = field<settings>;
+using option = field<channel_options>;
+
+/// All keys but those of namespaces; `channels.default` is among them.
+std::span<const key> keys();
+/// The options that `channels.default` and each namespace have.
+std::span<const option> options();
+
+const key* find_key(std::string_view path) noexcept;
+const option* find_option(std::string_view name) noexcept;
+
+} // namespace plexus::config

@@ -1,0 +1,160 @@
+#include "presence/presence_actor.hpp"
+
+#include "actors/runtime/log.hpp"
+#include "actors/runtime/metrics.hpp"
+
+namespace plexus::presence {
+
+namespace {
+const runtime::metrics::counter failed_calls{"plexus_presence_failures_total",
+                                             "Presence calls that the backplane could not answer."};
+}
+
+struct presence_actor::grace_timer final : runtime::timer {
+  grace_timer(presence_actor& of, std::string who) : owner(of), client(std::move(who)) {}
+  void expired() override {
+    auto name = std::move(client);
+    auto& self = owner;
+    self.leaving_.erase(name); // destroys this timer
+    self.leave_now(name);
+  }
+  presence_actor& owner;
+  std::string client;
+};
+
+presence_actor::presence_actor(caf::actor_config& config, runtime::loop& home, std::string channel,
+                               backplane::backplane& plane, std::chrono::milliseconds grace,
+                               std::shared_ptr<observer*> watcher)
+  : runtime::pinned_actor(config, home, "presence"), channel_(std::move(channel)), plane_(plane), grace_(grace),
+    watcher_(std::move(watcher)) {}
+
+presence_actor::~presence_actor() = default;
+
+caf::behavior presence_actor::make_behavior() {
+  load();
+  return {
+    [this](presence::enter& m) {
+      leaving_.erase(m.who.client);
+      plane_.enter(channel_, std::move(m.who), begin_call({}));
+    },
+    [this](presence::leave& m) { on_leave(m.client, m.clean); },
+    [this](presence::update& m) { on_update(m); },
+    [this](presence::query& m) { ask(std::move(m.done)); },
+    [this](const changed_elsewhere& m) { on_change(m.change); },
+  };
+}
+
+void presence_actor::on_exit() {
+  ended_ = true;
+  leaving_.clear();
+  waiting_.clear();
+}
+
+// Every call is counted, so that a question waits for the answers to all calls made before it: answers about one
+// channel come in the order of the calls.
+presence_actor::change_answer presence_actor::begin_call(std::function<void(bool)> then) {
+  ++started_;
+  return [self = caf::strong_actor_ptr{ctrl()}, this, then = std::move(then)](auto change) {
+    if (ended_) return;
+    if (change)
+      on_change(*change);
+    else
+      failed_calls.add();
+    if (then) then(change.ok());
+    finish_call();
+  };
+}
+
+void presence_actor::finish_call() {
+  ++finished_;
+  while (!waiting_.empty() && waiting_.front().first <= finished_) {
+    auto ready = std::move(waiting_.front().second);
+    waiting_.pop_front();
+    ready(members_);
+  }
+  settle();
+}
+
+void presence_actor::ask(std::function<void(const member_set&)> then) {
+  if (started_ == finished_) {
+    then(members_);
+    settle();
+  } else {
+    waiting_.emplace_back(started_, std::move(then));
+  }
+}
+
+void presence_actor::on_update(update& m) {
+  // An `enter` still on its way counts too, so this waits as a question does.
+  ask([this, client = std::move(m.client), info = std::move(m.channel_info),
+       then = std::move(m.done)](const member_set& now) mutable {
+    auto* known = now.find(client);
+    if (!known) {
+      then(protocol::error_code::permission_denied);
+      return;
+    }
+    auto who = *known;
+    who.channel_info = std::move(info);
+    plane_.enter(channel_, std::move(who), begin_call([then = std::move(then)](bool ok) {
+                   if (ok)
+                     then(backplane::nothing{});
+                   else
+                     then(protocol::error_code::internal);
+                 }));
+  });
+}
+
+void presence_actor::on_leave(const std::string& client, bool clean) {
+  if (clean || grace_.count() == 0) {
+    leaving_.erase(client);
+    leave_now(client);
+    return;
+  }
+  auto& timer = leaving_[client];
+  timer = std::make_unique<grace_timer>(*this, client);
+  home().arm(*timer, home().now() + grace_);
+}
+
+void presence_actor::leave_now(const std::string& client) { plane_.leave(channel_, client, begin_call({})); }
+
+void presence_actor::on_change(const backplane::presence_change& change) {
+  using kind = backplane::presence_change::kind;
+  if (change.what == kind::none) return;
+  switch (members_.apply(change)) {
+    case member_set::applied::yes: announce(change); break;
+    case member_set::applied::old: break;
+    case member_set::applied::gap: load(); break;
+  }
+}
+
+void presence_actor::announce(const backplane::presence_change& change) {
+  if (!*watcher_) return;
+  if (change.what == backplane::presence_change::kind::left)
+    (*watcher_)->left(change.member);
+  else
+    (*watcher_)->joined(change.member);
+}
+
+void presence_actor::load() {
+  if (loading_) return;
+  loading_ = true;
+  ++started_;
+  plane_.members(channel_, [self = caf::strong_actor_ptr{ctrl()}, this](auto snapshot) {
+    if (ended_) return;
+    loading_ = false;
+    if (snapshot) {
+      // Subscribers are told the difference: a snapshot repairs this node's view, not theirs.
+      for (auto& change : members_.reset(*snapshot)) announce(change);
+      if (members_.behind()) load();
+    } else {
+      failed_calls.add();
+    }
+    finish_call();
+  });
+}
+
+void presence_actor::settle() {
+  if (*watcher_ && started_ == finished_ && leaving_.empty() && members_.clients() == 0) (*watcher_)->emptied();
+}
+
+} // namespace plexus::presence

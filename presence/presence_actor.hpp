@@ -1,0 +1,102 @@
+#pragma once
+// The members of one channel as this node knows them, as an actor beside its channel (same loop).
+
+#include "actors/runtime/pinned_actor.hpp"
+#include "backplane/backplane.hpp"
+#include "presence/member_set.hpp"
+
+#include <chrono>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+#include <unordered_map>
+
+namespace plexus::presence {
+
+// -- messages ---------------------------------------------------------------------------------------------------------
+
+/// A client of this node subscribed. Entering twice with other info is an update.
+struct enter {
+  protocol::client_info who;
+};
+
+/// A client of this node is gone from the channel. `clean` false: the member stays for `presence_grace`.
+struct leave {
+  std::string client;
+  bool clean = true;
+};
+
+/// Change the caller's channel info (`plexus.presence.update`). `done`: ok, or error 103 for no member.
+struct update {
+  std::string client;
+  std::string channel_info;
+  std::function<void(backplane::outcome<backplane::nothing>)> done;
+};
+
+/// `done` is called on the presence actor's loop, after all changes asked for before are in.
+struct query {
+  std::function<void(const member_set&)> done;
+};
+
+/// Another node changed the set.
+struct changed_elsewhere {
+  backplane::presence_change change;
+};
+
+// -- the actor --------------------------------------------------------------------------------------------------------
+
+/// What the presence actor tells its channel, on the same loop: pushes in the order of the versions.
+class observer {
+public:
+  virtual ~observer() = default;
+  virtual void joined(const protocol::client_info& who) = 0;
+  virtual void left(const protocol::client_info& who) = 0;
+  /// No member left and nothing under way: the channel may go.
+  virtual void emptied() = 0;
+};
+
+/// Lives exactly as long as its channel actor, which owns it and outlives every call to `watcher`.
+class presence_actor final : public runtime::pinned_actor {
+public:
+  presence_actor(caf::actor_config& config, runtime::loop& home, std::string channel, backplane::backplane& plane,
+                 std::chrono::milliseconds grace, std::shared_ptr<observer*> watcher);
+  ~presence_actor() override;
+  caf::behavior make_behavior() override;
+  void on_exit() override;
+
+private:
+  struct grace_timer;
+  using change_answer = backplane::answer<backplane::presence_change>;
+
+  change_answer begin_call(std::function<void(bool)> then);
+  void finish_call();
+  void ask(std::function<void(const member_set&)> then);
+  void on_update(presence::update& m);
+  void on_leave(const std::string& client, bool clean);
+  void leave_now(const std::string& client);
+  void on_change(const backplane::presence_change& change);
+  void announce(const backplane::presence_change& change);
+  void load();
+  void settle();
+
+  std::string channel_;
+  backplane::backplane& plane_;
+  std::chrono::milliseconds grace_;
+  /// Points to null once the channel is gone; shared, since both sides may end first.
+  std::shared_ptr<observer*> watcher_;
+  member_set members_;
+  std::unordered_map<std::string, std::unique_ptr<grace_timer>> leaving_; ///< unclean ends within their grace
+  std::uint64_t started_ = 0, finished_ = 0;                              ///< calls to the backplane
+  std::deque<std::pair<std::uint64_t, std::function<void(const member_set&)>>> waiting_;
+  bool loading_ = false;
+  bool ended_ = false;
+};
+
+} // namespace plexus::presence
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(plexus::presence::enter)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(plexus::presence::leave)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(plexus::presence::update)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(plexus::presence::query)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(plexus::presence::changed_elsewhere)

@@ -1,0 +1,98 @@
+#include "tests/config/fixture.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace plexus::config;
+using namespace plexus::config::testing;
+
+namespace {
+
+lines left_out(const lines& set) {
+  const auto got = load_all("", {}, set);
+  CHECK(faults(got) == lines{});
+  lines keys;
+  for (const auto& f : unserved(got.values, got.where)) keys.push_back(f.key);
+  return keys;
+}
+
+} // namespace
+
+TEST_CASE("the defaults are all served") {
+  CHECK(unserved(settings{}).empty());
+}
+
+TEST_CASE("what isn't served yet is told instead of ignored") {
+  const auto got = load_all(R"({"client":{"compression":true}})", {"PLEXUS_CHANNELS__DEFAULT__ON_SLOW=latest"});
+  lines told;
+  for (const auto& f : unserved(got.values, got.where)) told.push_back(to_string(f));
+  const std::string not_yet = " (this version of Plexus does not serve it yet)";
+  CHECK(told == lines{"plexus.json: client.compression: found true, expected false" + not_yet,
+                      "environment PLEXUS_CHANNELS__DEFAULT__ON_SLOW: channels.default.on_slow: found \"latest\", "
+                      "expected \"disconnect\"" +
+                          not_yet});
+  // Without the sources the lines begin with the key.
+  CHECK(to_string(unserved(got.values)[0]) == "client.compression: found true, expected false" + not_yet);
+}
+
+TEST_CASE("every setting that this version can't honour is found") {
+  for (const auto* assignment : {"backplane.url=redis://h:6379/0",
+                                 "listen.proxy_protocol=true",
+                                 R"(listen.trusted_proxies=["10.0.0.0/8"])",
+                                 "listen.connects_per_second_per_address=5",
+                                 "client.token.public_key=x",
+                                 "client.token.jwks_url=https://x",
+                                 "client.compression=true",
+                                 R"(plugins=["x.so"])",
+                                 "admin.secret=x",
+                                 "node.max_queue_memory=1",
+                                 "client.rate.commands_per_second=1",
+                                 "client.rate.bytes_per_second=1",
+                                 "client.rate.burst=1",
+                                 "channels.default.actor=poll",
+                                 "channels.default.delta=true",
+                                 "channels.default.on_slow=latest",
+                                 "channels.default.durability=replicated",
+                                 "channels.default.publications_per_second=0.5",
+                                 "channels.namespaces.a.actor=poll",
+                                 "channels.namespaces.a.delta=true",
+                                 "channels.namespaces.a.on_slow=latest",
+                                 "channels.namespaces.a.durability=replicated",
+                                 "channels.namespaces.a.publications_per_second=0.5"}) {
+    const std::string text = assignment;
+    CHECK(left_out({text}) == lines{text.substr(0, text.find('='))});
+  }
+  CHECK(left_out({"listen.tls.certificate=c", "listen.tls.key=k"}) ==
+        lines{"listen.tls.certificate", "listen.tls.key"});
+}
+
+TEST_CASE("served settings are not told") {
+  CHECK(left_out({"client.max_connections_per_user=2", "channels.default.max_subscribers=2",
+                  "client.token.audience=a", "client.token.issuer=i", "client.token.hmac_secret=s",
+                  "internal.address=127.0.0.1", "api.key=k", "demo=true", "client.insecure=true",
+                  "client.anonymous=true", "log.format=json", "node.loops=2", R"(client.allowed_origins=["*"])"})
+            .empty());
+}
+
+TEST_CASE("what a namespace has from the default is told once") {
+  CHECK(left_out({"channels.default.delta=true", "channels.namespaces.a.presence=true"}) ==
+        lines{"channels.default.delta"});
+  CHECK(left_out({"channels.default.delta=true", "channels.namespaces.a.delta=false"}) ==
+        lines{"channels.default.delta"});
+  CHECK(left_out({"channels.default.actor=x", "channels.namespaces.a.actor=y"}) ==
+        lines{"channels.default.actor", "channels.namespaces.a.actor"});
+}
+
+TEST_CASE("what is told of an unserved secret is its type, of a backplane its scheme") {
+  const auto got = load_all("", {},
+                            {"admin.secret=hunter2", "backplane.url=rediss+sentinel://u:hunter2@h:1/s/0",
+                             "client.token.jwks_url=https://u:hunter2@h", "client.token.public_key=hunter2",
+                             "listen.tls.certificate=c", "listen.tls.key=hunter2"});
+  lines told;
+  for (const auto& f : unserved(got.values, got.where)) {
+    told.push_back(f.key + " " + f.found);
+    CHECK(to_string(f).find("hunter2") == std::string::npos);
+  }
+  CHECK(told == lines{"listen.tls.certificate \"c\"", "listen.tls.key a string",
+                      "backplane.url \"rediss+sentinel://...\"", "client.token.public_key a string",
+                      "client.token.jwks_url a string", "admin.secret a string"});
+}

@@ -1,0 +1,103 @@
+#include "transport/acceptor.hpp"
+
+#include "actors/runtime/log.hpp"
+#include "transport/transport_metrics.hpp"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/address.hpp>
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <stdexcept>
+
+namespace plexus::transport {
+
+namespace {
+constexpr int backlog = 4096;
+constexpr int accepts_a_turn = 128; // a storm of new clients must not starve those that are here
+constexpr std::chrono::milliseconds pause_without_descriptors{100};
+} // namespace
+
+acceptor::acceptor(runtime::loop& home, const std::vector<loop_transport*>& loops, const std::string& address,
+                   std::uint16_t port, bool internal, std::size_t max_sockets)
+  : home_(home), loops_(loops), listener_(home.context()), internal_(internal), max_sockets_(max_sockets) {
+  boost::system::error_code failed;
+  auto ip = boost::asio::ip::make_address(address == "localhost" ? "127.0.0.1" : address, failed);
+  if (failed) throw std::runtime_error("\"" + address + "\" is not an IP address to listen on");
+  boost::asio::ip::tcp::endpoint where(ip, port);
+  ipv6_ = ip.is_v6();
+  listener_.open(where.protocol());
+  listener_.set_option(boost::asio::socket_base::reuse_address(true));
+  listener_.bind(where, failed);
+  if (!failed) listener_.listen(backlog, failed);
+  if (failed)
+    throw std::runtime_error("cannot listen on " + address + ":" + std::to_string(port) + ": " + failed.message());
+  listener_.non_blocking(true);
+  port_ = listener_.local_endpoint().port();
+}
+
+void acceptor::start() { wait(); }
+
+void acceptor::stop() {
+  pause_.disarm();
+  boost::system::error_code ignored;
+  listener_.close(ignored);
+}
+
+void acceptor::wait() {
+  listener_.async_wait(boost::asio::socket_base::wait_read, [this](const boost::system::error_code& failed) {
+    if (!failed) accept_all();
+  });
+}
+
+void acceptor::accept_all() {
+  for (int i = 0; i < accepts_a_turn; ++i) {
+    // Not through Asio: it would register the socket with this loop before another one takes it.
+    auto descriptor = ::accept4(listener_.native_handle(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (descriptor < 0) {
+      if (errno == EAGAIN || errno == EWOULDBLOCK) break;
+      if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+        runtime::log::warn("transport", "no descriptor for a new connection; waiting a moment");
+        home_.arm(pause_, home_.now() + pause_without_descriptors);
+        return;
+      }
+      continue; // that client is gone already
+    }
+    metrics::accepted.add();
+    int on = 1;
+    ::setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    std::size_t total = 0;
+    loop_transport* fewest = loops_.front();
+    for (auto* l : loops_) {
+      total += l->sockets;
+      if (l->sockets < fewest->sockets) fewest = l;
+    }
+    if (total >= max_sockets_) {
+      refuse(descriptor);
+      continue;
+    }
+    ++fewest->sockets;
+    if (fewest->home().here())
+      fewest->adopt_socket(descriptor, ipv6_, internal_);
+    else
+      fewest->home().post(
+        [fewest, descriptor, v6 = ipv6_, internal = internal_] { fewest->adopt_socket(descriptor, v6, internal); });
+  }
+  wait();
+}
+
+void acceptor::refuse(int descriptor) {
+  static constexpr std::string_view text =
+    "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\nContent-Length: 51\r\nRetry-After: 1\r\n"
+    "Connection: close\r\n\r\nThis node has as many connections as it may have.\r\n";
+  metrics::refused.add();
+  [[maybe_unused]] auto sent = ::send(descriptor, text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  ::shutdown(descriptor, SHUT_WR);
+  ::close(descriptor);
+}
+
+} // namespace plexus::transport

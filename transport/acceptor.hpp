@@ -1,0 +1,46 @@
+#pragma once
+// Listens on one address and hands each new connection to the loop that has the fewest.
+
+#include "transport/loop_transport.hpp"
+
+#include <boost/asio/ip/tcp.hpp>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace plexus::transport {
+
+/// Lives on loop 0 once started.
+class acceptor {
+public:
+  /// Binds and listens; throws std::runtime_error with a sentence (port in use, address unknown).
+  acceptor(runtime::loop& home, const std::vector<loop_transport*>& loops, const std::string& address,
+           std::uint16_t port, bool internal, std::size_t max_sockets);
+
+  [[nodiscard]] std::uint16_t port() const { return port_; }
+  /// On the loop.
+  void start();
+  /// On the loop: nobody new; the port is free again.
+  void stop();
+
+private:
+  void wait();
+  void accept_all();
+  void refuse(int descriptor);
+
+  runtime::loop& home_;
+  std::vector<loop_transport*> loops_;
+  boost::asio::ip::tcp::acceptor listener_;
+  std::uint16_t port_ = 0;
+  bool ipv6_ = false;
+  bool internal_;
+  std::size_t max_sockets_;
+  struct pause_timer final : runtime::timer {
+    explicit pause_timer(acceptor& of) : owner(of) {}
+    void expired() override { owner.wait(); }
+    acceptor& owner;
+  } pause_{*this};
+};
+
+} // namespace plexus::transport

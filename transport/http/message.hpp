@@ -1,0 +1,50 @@
+#pragma once
+// A request and a response of the HTTP side, free of Beast, so that handlers compile quickly.
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace plexus::transport::http {
+
+struct request {
+  std::string method; ///< "GET", "POST", ...
+  std::string path;   ///< decoded, without the query
+  std::string query;  ///< as it came, without the '?'
+  std::vector<std::pair<std::string, std::string>> headers; ///< names in lower case
+  std::string body;
+
+  /// The first header of that (lower-case) name; empty where there is none.
+  [[nodiscard]] std::string_view header(std::string_view name) const noexcept;
+  /// A decoded value of the query; empty where there is none.
+  [[nodiscard]] std::string parameter(std::string_view name) const;
+};
+
+struct response {
+  int status = 200;
+  std::string content_type = "text/plain; charset=utf-8";
+  std::string body;
+  std::vector<std::pair<std::string, std::string>> headers;
+};
+
+/// `%XX` to bytes; in queries a plus is a space.
+std::string decode_url(std::string_view text, bool plus_is_space);
+
+/// An answer in one sentence.
+inline response sentence(int status, std::string_view text) {
+  return {status, "text/plain; charset=utf-8", std::string(text) + "\n", {}};
+}
+
+/// Called once, on the loop of the socket that the request came over.
+using respond = std::function<void(response)>;
+
+/// Answers requests for some paths. Any loop may call; `done` is called on the loop that called, at once or later.
+class handler {
+public:
+  virtual ~handler() = default;
+  virtual void handle(const request& what, respond done) = 0;
+};
+
+} // namespace plexus::transport::http

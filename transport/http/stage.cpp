@@ -1,0 +1,219 @@
+#include "transport/http/stage.hpp"
+
+#include "actors/runtime/log.hpp"
+#include "transport/http/handshake.hpp"
+#include "transport/loop_transport.hpp"
+#include "transport/transport_metrics.hpp"
+
+#include <boost/beast/core/string.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/status.hpp>
+#include <boost/beast/http/string_body.hpp>
+
+namespace plexus::transport::http {
+
+namespace beast_http = boost::beast::http;
+
+namespace {
+
+constexpr std::uint32_t max_header = 16 * 1024;
+constexpr std::chrono::seconds keep_alive_idle{60};
+constexpr std::string_view websocket_path = "/connection/websocket";
+
+// Methods with a meaning here; the rest is 405 everywhere.
+bool known_method(std::string_view m) {
+  return m == "GET" || m == "HEAD" || m == "POST" || m == "OPTIONS";
+}
+
+request convert(const beast_http::request<beast_http::string_body>& from, std::string& body) {
+  request out;
+  out.method = std::string(from.method_string());
+  std::string_view target(from.target().data(), from.target().size());
+  auto mark = target.find('?');
+  out.path = decode_url(target.substr(0, mark), false);
+  if (mark != std::string_view::npos) out.query = std::string(target.substr(mark + 1));
+  for (auto& f : from) {
+    std::string name(f.name_string());
+    for (auto& c : name) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    out.headers.emplace_back(std::move(name), std::string(f.value()));
+  }
+  out.body = std::move(body);
+  return out;
+}
+
+} // namespace
+
+struct http_stage::parser : beast_http::request_parser<beast_http::string_body> {
+  explicit parser(std::uint64_t max_body) {
+    header_limit(max_header);
+    body_limit(max_body);
+    eager(true);
+  }
+  bool continued = false; ///< "100 Continue" was said
+};
+
+http_stage::http_stage(loop_transport& owner, link& on, bool internal)
+  : owner_(owner), link_(on), internal_(internal), alive_(std::make_shared<http_stage*>(this)) {
+  wait_for_request();
+}
+
+http_stage::~http_stage() { *alive_ = nullptr; }
+
+void http_stage::on_end() { *alive_ = nullptr; }
+
+// A request has `connect_timeout` to arrive whole; a connection kept alive may rest longer.
+void http_stage::wait_for_request() { link_.set_timer(owner_.environment().settings->client.connect_timeout); }
+
+void http_stage::on_timer() {
+  if (busy_) return; // the handler has its own limits
+  if (parser_ && parser_->got_some())
+    refuse(408, "The request took too long to arrive.");
+  else
+    link_.abort();
+}
+
+void http_stage::on_bytes(std::span<char> bytes) {
+  pending_.append(bytes.data(), bytes.size());
+  if (!busy_) advance();
+}
+
+void http_stage::advance() {
+  auto alive = alive_; // this object may end within
+  while (*alive && !busy_ && !pending_.empty()) {
+    if (!parser_) {
+      parser_ = std::make_unique<parser>(owner_.environment().settings->api.max_body);
+      wait_for_request();
+    }
+    boost::system::error_code failed;
+    auto used = parser_->put(boost::asio::const_buffer(pending_.data(), pending_.size()), failed);
+    pending_.erase(0, used);
+    if (failed == beast_http::error::need_more) failed = {};
+    if (failed) {
+      if (failed == beast_http::error::header_limit || failed == beast_http::error::buffer_overflow)
+        refuse(431, "The headers are larger than 16 kB.");
+      else if (failed == beast_http::error::body_limit)
+        refuse(413, "The body is larger than api.max_body allows.");
+      else
+        refuse(400, "This is not a valid HTTP/1.1 request.");
+      return;
+    }
+    if (parser_->is_done()) {
+      dispatch();
+      continue;
+    }
+    if (!parser_->is_header_done() && pending_.size() > max_header) {
+      refuse(431, "The headers are larger than 16 kB.");
+      return;
+    }
+    if (parser_->is_header_done() && !parser_->continued &&
+        boost::beast::iequals(parser_->get()[beast_http::field::expect], "100-continue")) {
+      parser_->continued = true;
+      link_.out().append("HTTP/1.1 100 Continue\r\n\r\n");
+      link_.mark_dirty();
+    }
+    if (used == 0) return;
+  }
+}
+
+void http_stage::dispatch() {
+  auto done = std::move(parser_);
+  auto& message = done->get();
+  keep_alive_ = message.keep_alive();
+  auto what = convert(message, message.body());
+  done.reset();
+  head_only_ = what.method == "HEAD";
+  if (!known_method(what.method)) {
+    refuse(405, "This method is not used here.");
+    return;
+  }
+  if (what.path == websocket_path && !internal_) {
+    upgrade(what);
+    return;
+  }
+  auto* handler = owner_.routes().find(what.path, internal_);
+  if (!handler) {
+    answer(sentence(404, "There is nothing at this path."), false);
+    return;
+  }
+  busy_ = true;
+  link_.pause_reading();
+  handler->handle(what, [weak = std::weak_ptr<http_stage*>(alive_)](response r) {
+    auto self = weak.lock();
+    if (!self || !*self) return;
+    (*self)->busy_ = false;
+    (*self)->answer(r, false);
+    if (!*self) return;
+    (*self)->link_.resume_reading();
+    (*self)->advance();
+  });
+}
+
+bool http_stage::upgrade(const request& what) {
+  if (what.method != "GET") {
+    refuse(405, "A WebSocket handshake is a GET.");
+    return false;
+  }
+  auto& settings = *owner_.environment().settings;
+  bool wrong_version = false, unserved = false;
+  if (auto fault = handshake_fault(what, wrong_version); !fault.empty()) {
+    auto r = sentence(wrong_version ? 426 : 400, fault);
+    if (wrong_version) r.headers.emplace_back("Sec-WebSocket-Version", "13");
+    answer(r, true);
+    return false;
+  }
+  if (!origin_allowed(what.header("origin"), what.header("host"), settings.client.allowed_origins)) {
+    refuse(403, "Pages of this origin may not connect: see client.allowed_origins.");
+    return false;
+  }
+  auto subprotocol = choose_subprotocol(what.header("sec-websocket-protocol"), unserved);
+  if (unserved || what.parameter("format") == "protobuf") {
+    refuse(400, "This version of Plexus speaks JSON, not Protobuf.");
+    return false;
+  }
+  if (!owner_.take_place()) {
+    metrics::refused.add();
+    auto r = sentence(503, owner_.limit().closed ? "This node is shutting down: connect again to reach another."
+                                                 : "This node has as many clients as it may have: try again later.");
+    r.headers.emplace_back("Retry-After", "1");
+    answer(r, true);
+    return false;
+  }
+  std::string head = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                     "Sec-WebSocket-Accept: " +
+                     accept_key(what.header("sec-websocket-key")) + "\r\n";
+  if (!subprotocol.empty()) head += "Sec-WebSocket-Protocol: " + subprotocol + "\r\n";
+  head += "\r\n";
+  metrics::http_requests.add(1, 0);
+  link_.out().append(head);
+  link_.mark_dirty();
+  link_.clear_timer();
+  auto leftover = std::move(pending_);
+  owner_.open_session(link_, protocol::codec_for(protocol::format::json), framing::websocket_text, leftover);
+  return true;
+}
+
+void http_stage::refuse(int status, std::string_view text) { answer(sentence(status, text), true); }
+
+void http_stage::answer(const response& what, bool close) {
+  close = close || !keep_alive_;
+  metrics::http_requests.add(1, static_cast<std::size_t>(std::clamp(what.status / 100 - 1, 0, 4)));
+  auto phrase = beast_http::obsolete_reason(static_cast<beast_http::status>(what.status));
+  std::string head = "HTTP/1.1 " + std::to_string(what.status) + " ";
+  head.append(phrase.data(), phrase.size()).append("\r\n");
+  if (what.status != 204) {
+    head += "Content-Type: " + what.content_type + "\r\n";
+    head += "Content-Length: " + std::to_string(what.body.size()) + "\r\n";
+  }
+  head += "X-Content-Type-Options: nosniff\r\n";
+  for (auto& [name, value] : what.headers) head.append(name).append(": ").append(value).append("\r\n");
+  head += close ? "Connection: close\r\n\r\n" : "\r\n";
+  if (!head_only_ && what.status != 204) head += what.body;
+  link_.out().append(head);
+  link_.mark_dirty();
+  if (close)
+    link_.finish();
+  else
+    link_.set_timer(keep_alive_idle);
+}
+
+} // namespace plexus::transport::http

@@ -1,0 +1,51 @@
+#pragma once
+// A connection while it speaks HTTP/1.1: requests one after another, or the handshake that makes it a WebSocket.
+// Beast parses; limits: headers 16 kB, a body of `api.max_body`, `client.connect_timeout` for a request to arrive.
+
+#include "transport/http/message.hpp"
+#include "transport/link.hpp"
+
+#include <memory>
+#include <string>
+
+namespace plexus::transport {
+class loop_transport;
+}
+
+namespace plexus::transport::http {
+
+/// The first stage of every link; owned by it.
+class http_stage final : public stage {
+public:
+  http_stage(loop_transport& owner, link& on, bool internal);
+  ~http_stage() override;
+
+  void on_bytes(std::span<char> bytes) override;
+  void on_end() override;
+  void on_slow() override {}
+  void on_timer() override;
+
+private:
+  struct parser;
+  /// Takes requests out of `pending_`, until one is under way or more bytes are needed.
+  void advance();
+  void dispatch();
+  /// True when it became a WebSocket or was refused as one.
+  bool upgrade(const request& what);
+  void answer(const response& what, bool close);
+  void refuse(int status, std::string_view text);
+  void wait_for_request();
+
+  loop_transport& owner_;
+  link& link_;
+  bool internal_;
+  bool busy_ = false;       ///< a handler has not answered yet
+  bool keep_alive_ = true;
+  bool head_only_ = false;
+  std::string pending_;     ///< bytes not parsed yet
+  std::unique_ptr<parser> parser_; ///< only while a request is coming in
+  /// Answers that come later look here whether the connection is still there.
+  std::shared_ptr<http_stage*> alive_;
+};
+
+} // namespace plexus::transport::http

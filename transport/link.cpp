@@ -1,0 +1,193 @@
+#include "transport/link.hpp"
+
+#include "actors/runtime/log.hpp"
+#include "transport/link_owner.hpp"
+#include "transport/transport_metrics.hpp"
+
+#include <sys/socket.h>
+
+#include <cerrno>
+
+namespace plexus::transport {
+
+namespace {
+// So many reads of one socket a turn; then the others have theirs.
+constexpr int reads_a_turn = 4;
+} // namespace
+
+link::link(link_owner& owner, boost::asio::ip::tcp::socket socket) : owner_(owner), socket_(std::move(socket)) {
+  owner_.adopt(*this);
+}
+
+link::~link() { end_stage(); }
+
+void link::enter(std::unique_ptr<stage> next) {
+  replaced_ = std::move(stage_);
+  stage_ = std::move(next);
+  if (!in_stage_) replaced_.reset();
+}
+
+void link::start_reading() { wait_readable(); }
+
+void link::resume_reading() {
+  paused_ = false;
+  wait_readable();
+}
+
+void link::wait_readable() {
+  if (reading_ || state_ == state::closed) return;
+  reading_ = true;
+  // Waiting holds no buffer: bytes are taken into the loop's, when there are some.
+  socket_.async_wait(boost::asio::ip::tcp::socket::wait_read,
+                     [self = link_ptr(this)](const boost::system::error_code& failed) {
+                       self->reading_ = false;
+                       if (!failed) self->on_readable();
+                     });
+}
+
+template <class F>
+void link::call_stage(F&& work) {
+  if (!stage_) return;
+  in_stage_ = true;
+  try {
+    work();
+  } catch (const std::exception& e) {
+    metrics::failures.add();
+    runtime::log::error("transport", "a connection failed and was closed", {{"error", e.what()}});
+    abort();
+  }
+  in_stage_ = false;
+  replaced_.reset();
+}
+
+void link::on_readable() {
+  for (int i = 0; i < reads_a_turn && state_ != state::closed; ++i) {
+    if (paused_ && state_ == state::open) return;
+    auto buffer = owner_.read_buffer();
+    auto got = ::recv(socket_.native_handle(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+    if (got == 0) {
+      abort();
+      return;
+    }
+    if (got < 0) {
+      if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) break;
+      abort();
+      return;
+    }
+    metrics::bytes_in.add(static_cast<std::uint64_t>(got));
+    if (state_ == state::open) call_stage([&] { stage_->on_bytes(buffer.first(static_cast<std::size_t>(got))); });
+    if (static_cast<std::size_t>(got) < buffer.size()) break;
+  }
+  wait_readable();
+}
+
+void link::mark_dirty() {
+  if (dirty_ || state_ == state::closed) return;
+  dirty_ = true;
+  owner_.add_dirty(*this);
+}
+
+void link::hold(bool on) {
+  held_ = on;
+  if (!on) mark_dirty();
+}
+
+void link::flush() {
+  dirty_ = false;
+  if (state_ == state::closed || held_ || blocked_) {
+    if (blocked_) check_slow();
+    return;
+  }
+  auto before = out_.size();
+  auto how = out_.write_to(socket_.native_handle());
+  metrics::bytes_out.add(before - out_.size());
+  switch (how) {
+    case outbound::result::drained:
+      if (state_ == state::finishing) socket_.shutdown(boost::asio::ip::tcp::socket::shutdown_send, ignored());
+      return;
+    case outbound::result::failed: abort(); return;
+    case outbound::result::blocked: break;
+  }
+  blocked_ = true;
+  socket_.async_wait(boost::asio::ip::tcp::socket::wait_write,
+                     [self = link_ptr(this)](const boost::system::error_code& failed) {
+                       self->blocked_ = false;
+                       if (!failed) self->mark_dirty();
+                     });
+  check_slow();
+}
+
+void link::check_slow() {
+  if (state_ == state::open && out_.size() > owner_.max_queue()) call_stage([this] { stage_->on_slow(); });
+}
+
+boost::system::error_code& link::ignored() noexcept {
+  static thread_local boost::system::error_code code;
+  return code;
+}
+
+void link::finish() {
+  if (state_ != state::open) return;
+  state_ = state::finishing;
+  held_ = false;
+  end_stage();
+  set_timer(linger);
+  mark_dirty();
+  wait_readable();
+}
+
+void link::abort() {
+  if (state_ == state::closed) return;
+  state_ = state::closed;
+  link_ptr keep(this);
+  end_stage();
+  disarm();
+  out_.clear();
+  socket_.close(ignored());
+  owner_.forget(*this);
+}
+
+void link::end_stage() {
+  if (!stage_) return;
+  auto ended = std::move(stage_);
+  ended->on_end();
+  if (in_stage_) replaced_ = std::move(ended);
+}
+
+void link::set_timer(std::chrono::milliseconds from_now) {
+  owner_.home().arm(*this, owner_.home().now() + from_now);
+}
+
+void link::expired() {
+  link_ptr keep(this);
+  if (state_ == state::finishing)
+    abort();
+  else
+    call_stage([this] { stage_->on_timer(); });
+}
+
+std::string link::peer() const {
+  boost::system::error_code failed;
+  auto end = socket_.remote_endpoint(failed);
+  return failed ? std::string() : end.address().to_string() + ":" + std::to_string(end.port());
+}
+
+// -- the owner --------------------------------------------------------------------------------------------------------
+
+void link_owner::forget(link& l) {
+  links_.erase(&l);
+  on_closed();
+}
+
+void link_owner::flush_links() {
+  flushing_.swap(dirty_);
+  for (auto& l : flushing_) l->flush();
+  flushing_.clear();
+}
+
+void link_owner::abort_all() {
+  auto all = std::vector<link_ptr>(links_.begin(), links_.end());
+  for (auto& l : all) l->abort();
+}
+
+} // namespace plexus::transport

@@ -1,0 +1,105 @@
+#pragma once
+// One TCP connection on its loop: reads into the loop's shared buffer, hands the bytes to its stage (HTTP first,
+// WebSocket after the upgrade), and writes its queue at the end of the turn.
+//
+// Between the socket and everything else there are two calls, `receive` and `outbound::write_to`; TLS in process will
+// sit there.
+
+#include "actors/runtime/timer_wheel.hpp"
+#include "transport/outbound.hpp"
+
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/smart_ptr/intrusive_ptr.hpp>
+#include <boost/smart_ptr/intrusive_ref_counter.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <span>
+
+namespace plexus::transport {
+
+class link;
+class link_owner;
+
+/// What a connection speaks at the moment.
+class stage {
+public:
+  virtual ~stage() = default;
+  /// Bytes came. They may be changed; they are gone when this returns.
+  virtual void on_bytes(std::span<char> bytes) = 0;
+  /// The peer is gone, or `link::abort` was called. The last call.
+  virtual void on_end() = 0;
+  /// More waits for the peer than `link_owner::max_queue` allows.
+  virtual void on_slow() = 0;
+  /// The timer that was set through `link::set_timer` is due.
+  virtual void on_timer() = 0;
+};
+
+/// Kept alive by its owner and by its pending operations.
+class link final : public boost::intrusive_ref_counter<link, boost::thread_unsafe_counter>, private runtime::timer {
+public:
+  link(link_owner& owner, boost::asio::ip::tcp::socket socket);
+  ~link() override;
+
+  /// Takes over the conversation; the stage before is destroyed when its call on the stack has returned.
+  void enter(std::unique_ptr<stage> next);
+  void start_reading();
+  /// While paused, bytes wait in the kernel.
+  void pause_reading() noexcept { paused_ = true; }
+  void resume_reading();
+
+  /// What is to be written; after changing it call `mark_dirty`.
+  [[nodiscard]] outbound& out() noexcept { return out_; }
+  /// Written at the end of the turn.
+  void mark_dirty();
+  /// Nothing is written while held.
+  void hold(bool on);
+  [[nodiscard]] bool held() const noexcept { return held_; }
+
+  /// End of the conversation: what is queued is still written, then the socket is closed once the peer has, at the
+  /// latest after `linger`. Bytes that still come are dropped. The stage hears nothing any more.
+  void finish();
+  /// At once.
+  void abort();
+
+  void set_timer(std::chrono::milliseconds from_now);
+  void clear_timer() noexcept { disarm(); }
+  [[nodiscard]] bool open() const noexcept { return state_ == state::open; }
+  /// The peer's address, for the log; empty when it is gone.
+  [[nodiscard]] std::string peer() const;
+  [[nodiscard]] link_owner& owner() const noexcept { return owner_; }
+
+private:
+  friend class link_owner;
+  enum class state : std::uint8_t { open, finishing, closed };
+  static constexpr std::chrono::milliseconds linger{3000};
+
+  void expired() override;
+  void wait_readable();
+  void on_readable();
+  void flush();
+  void check_slow();
+  /// Calls the stage; it may end or replace itself meanwhile, and is kept until its call has returned.
+  template <class F>
+  void call_stage(F&& work);
+  /// Where the outcome of a shutdown or close goes: the connection is over either way.
+  static boost::system::error_code& ignored() noexcept;
+  void end_stage();
+
+  link_owner& owner_;
+  boost::asio::ip::tcp::socket socket_;
+  std::unique_ptr<stage> stage_;
+  std::unique_ptr<stage> replaced_; ///< may still be on the stack
+  outbound out_;
+  state state_ = state::open;
+  bool paused_ = false;
+  bool reading_ = false;  ///< a wait for bytes is pending
+  bool blocked_ = false;  ///< a wait for space is pending
+  bool dirty_ = false;
+  bool held_ = false;
+  bool in_stage_ = false;
+};
+
+using link_ptr = boost::intrusive_ptr<link>;
+
+} // namespace plexus::transport

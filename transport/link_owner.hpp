@@ -1,0 +1,46 @@
+#pragma once
+// What the links of one loop share: the read buffer, the list of those that have something to write, and the rule for
+// readers that are too slow.
+
+#include "actors/runtime/loop.hpp"
+#include "transport/link.hpp"
+
+#include <array>
+#include <cstddef>
+#include <unordered_set>
+#include <vector>
+
+namespace plexus::transport {
+
+class link_owner {
+public:
+  explicit link_owner(runtime::loop& home) : home_(home) {}
+  virtual ~link_owner() = default;
+
+  [[nodiscard]] runtime::loop& home() const noexcept { return home_; }
+  [[nodiscard]] std::span<char> read_buffer() noexcept { return read_buffer_; }
+  [[nodiscard]] std::size_t links() const noexcept { return links_.size(); }
+
+  /// Bytes that may wait for one socket after a write; more make its reader a slow one.
+  [[nodiscard]] virtual std::size_t max_queue() const noexcept = 0;
+  /// A link has closed; it is destroyed with its last reference.
+  virtual void on_closed() = 0;
+
+protected:
+  void adopt(link& l) { links_.insert(&l); }
+  /// End of the turn: one gathered write for each link that has something.
+  void flush_links();
+  void abort_all();
+
+private:
+  friend class link;
+  void add_dirty(link& l) { dirty_.emplace_back(&l); }
+  void forget(link& l);
+
+  runtime::loop& home_;
+  std::array<char, 65536> read_buffer_;
+  std::vector<link_ptr> dirty_, flushing_;
+  std::unordered_set<link*> links_;
+};
+
+} // namespace plexus::transport

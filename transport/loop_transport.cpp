@@ -1,0 +1,160 @@
+#include "transport/loop_transport.hpp"
+
+#include "actors/connection/connection_actor.hpp"
+#include "transport/http/stage.hpp"
+#include "transport/transport_metrics.hpp"
+#include "transport/websocket/session.hpp"
+
+#include <boost/asio/io_context.hpp>
+#include <caf/send.hpp>
+
+#include <unistd.h>
+
+namespace plexus::transport {
+
+loop_transport::loop_transport(runtime::loop& home, const site& routes, client_limit& limit)
+  : link_owner(home), routes_(routes), limit_(limit) {
+  home.at_turn_end([this] { end_turn(); });
+}
+
+loop_transport::~loop_transport() { abort_all(); }
+
+void loop_transport::connect(std::unique_ptr<connection::client_environment> env) { env_ = std::move(env); }
+
+void loop_transport::adopt_socket(int descriptor, bool ipv6, bool internal) {
+  boost::asio::ip::tcp::socket socket(home().context());
+  boost::system::error_code failed;
+  socket.assign(ipv6 ? boost::asio::ip::tcp::v6() : boost::asio::ip::tcp::v4(), descriptor, failed);
+  if (failed) {
+    ::close(descriptor);
+    --sockets;
+    return;
+  }
+  metrics::connections.add(1);
+  link_ptr l(new link(*this, std::move(socket)));
+  l->enter(std::make_unique<http::http_stage>(*this, *l, internal));
+  l->start_reading();
+}
+
+void loop_transport::on_closed() {
+  metrics::connections.add(-1);
+  --sockets;
+}
+
+bool loop_transport::take_place() {
+  if (limit_.closed) return false;
+  if (limit_.clients.fetch_add(1) < limit_.max) return true;
+  --limit_.clients;
+  return false;
+}
+
+void loop_transport::open_session(link& l, const protocol::codec& codec, framing how, std::string_view leftover) {
+  std::uint32_t index;
+  if (free_slots_.empty()) {
+    index = static_cast<std::uint32_t>(slots_.size());
+    slots_.emplace_back();
+  } else {
+    index = free_slots_.back();
+    free_slots_.pop_back();
+  }
+  session_id id{index, slots_[index].generation};
+  auto made = std::make_unique<websocket_session>(*this, l, id, env_->settings->client.max_message_size);
+  made->format = codec.which();
+  made->framing = how;
+  auto* session = made.get();
+  slots_[index].session = session;
+  session->connect(runtime::spawn_on<connection::connection_actor>(home(), *env_, id, codec));
+  metrics::sessions.add(1);
+  l.enter(std::move(made));
+  if (!leftover.empty()) {
+    std::string bytes(leftover);
+    session->on_bytes(bytes);
+  }
+}
+
+void loop_transport::forget_session(websocket_session& s) {
+  table_.remove_all(s);
+  auto& place = slots_[s.id().slot];
+  place.session = nullptr;
+  ++place.generation;
+  free_slots_.push_back(s.id().slot);
+  metrics::sessions.add(-1);
+  --limit_.clients;
+}
+
+websocket_session* loop_transport::find(session_id id) const noexcept {
+  if (id.slot >= slots_.size() || slots_[id.slot].generation != id.generation) return nullptr;
+  return slots_[id.slot].session;
+}
+
+std::size_t loop_transport::max_queue() const noexcept { return env_->settings->client.max_queue_size; }
+
+// -- what channels and connections ask for ----------------------------------------------------------------------------
+
+void loop_transport::send(session_id to, std::string_view bytes) {
+  auto* s = find(to);
+  if (!s || bytes.empty()) return;
+  table_.cut(*s);
+  thread_local std::string frame;
+  frame.clear();
+  append_framed(frame, s->framing, bytes);
+  metrics::messages_out.add();
+  s->on().out().append(frame);
+  s->on().mark_dirty();
+}
+
+void loop_transport::admit(session_id to, std::string_view channel, bool join_leave, std::string_view bytes) {
+  auto* s = find(to);
+  if (!s) return;
+  send(to, bytes);
+  table_.add(*s, channel, join_leave);
+}
+
+void loop_transport::dissolve(const std::string& channel) {
+  for (auto* member : table_.members_of(channel)) {
+    auto* s = static_cast<websocket_session*>(member);
+    table_.remove(*s, channel);
+    caf::anon_send(s->client(), connection::dissolved{channel});
+  }
+}
+
+void loop_transport::hold(session_id who) {
+  if (auto* s = find(who)) s->on().hold(true);
+}
+
+void loop_transport::release(session_id who, std::string_view first) {
+  auto* s = find(who);
+  if (!s) return;
+  if (s->on().held()) {
+    thread_local std::string frame;
+    frame.clear();
+    append_framed(frame, s->framing, first);
+    metrics::messages_out.add();
+    s->on().out().prepend(frame);
+    s->on().hold(false);
+  } else {
+    send(who, first);
+  }
+}
+
+void loop_transport::dismiss(session_id who, std::string_view channel) {
+  if (auto* s = find(who)) table_.remove(*s, channel);
+}
+
+void loop_transport::close(session_id who, std::uint16_t code, std::string_view reason) {
+  if (auto* s = find(who)) s->close(code, reason);
+}
+
+// -- the end of a turn ------------------------------------------------------------------------------------------------
+
+void loop_transport::end_turn() {
+  table_.close_batches();
+  flush_links();
+  auto& accepted = table_.accepted();
+  if (accepted.empty()) return;
+  auto now = std::chrono::steady_clock::now();
+  for (auto t : accepted) metrics::publish_to_write.observe(std::chrono::duration<double>(now - t).count());
+  accepted.clear();
+}
+
+} // namespace plexus::transport

@@ -1,0 +1,88 @@
+#pragma once
+// The sockets of one loop, and for each channel who is to be written to. Plain state; `transport_actor` hands it the
+// messages of channels, connections call it directly as their port.
+
+#include "actors/connection/client.hpp"
+#include "actors/connection/port.hpp"
+#include "transport/fan_out_table.hpp"
+#include "transport/link_owner.hpp"
+#include "transport/site.hpp"
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+namespace plexus::transport {
+
+class websocket_session;
+using channel::session_id;
+
+/// What all loops share about the number of clients.
+struct client_limit {
+  std::atomic<std::size_t> clients{0};
+  std::atomic<std::size_t> max{0};
+  std::atomic<bool> closed{false}; ///< the node drains: nobody new
+};
+
+class loop_transport final : public link_owner, public connection::client_port {
+public:
+  loop_transport(runtime::loop& home, const site& routes, client_limit& limit);
+  ~loop_transport() override;
+
+  /// Before the loop starts: what connections are made with. `env.port` is this object.
+  void connect(std::unique_ptr<connection::client_environment> env);
+  [[nodiscard]] connection::client_environment& environment() noexcept { return *env_; }
+
+  /// A connected socket, non-blocking; `internal`: it came over the internal port.
+  void adopt_socket(int descriptor, bool ipv6, bool internal);
+  /// Makes a session of a link whose handshake is done.
+  void open_session(link& l, const protocol::codec& codec, framing how, std::string_view leftover);
+  /// True and counted when another client fits.
+  bool take_place();
+
+  // For the transport actor.
+  void fan_out(const protocol::broadcast& what) { table_.emit(what); }
+  void dissolve(const std::string& channel);
+  void deliver(session_id to, std::string_view bytes) { send(to, bytes); }
+  void admit(session_id to, std::string_view channel, bool join_leave, std::string_view bytes);
+
+  // connection::client_port
+  void send(session_id to, std::string_view bytes) override;
+  void hold(session_id who) override;
+  void release(session_id who, std::string_view first) override;
+  void dismiss(session_id who, std::string_view channel) override;
+  void close(session_id who, std::uint16_t code, std::string_view reason) override;
+
+  // link_owner
+  [[nodiscard]] std::size_t max_queue() const noexcept override;
+  void on_closed() override;
+
+  [[nodiscard]] fan_out_table& table() noexcept { return table_; }
+  [[nodiscard]] const site& routes() const noexcept { return routes_; }
+  [[nodiscard]] client_limit& limit() noexcept { return limit_; }
+  /// Open sockets, for the acceptor's choice of a loop.
+  std::atomic<std::size_t> sockets{0};
+
+  /// Closes whatever is still open; the last thing before the loop ends.
+  void shut() { abort_all(); }
+
+private:
+  friend class websocket_session;
+  struct slot {
+    websocket_session* session = nullptr;
+    std::uint32_t generation = 0;
+  };
+  websocket_session* find(session_id id) const noexcept;
+  void forget_session(websocket_session& s);
+  void end_turn();
+
+  const site& routes_;
+  client_limit& limit_;
+  std::unique_ptr<connection::client_environment> env_;
+  std::vector<slot> slots_;
+  std::vector<std::uint32_t> free_slots_;
+  fan_out_table table_;
+};
+
+} // namespace plexus::transport

@@ -1,0 +1,98 @@
+#include "transport/outbound.hpp"
+
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <array>
+#include <cerrno>
+
+namespace plexus::transport {
+
+namespace {
+constexpr std::size_t pieces_a_send = 64;
+constexpr std::size_t small_chunk = 16'384; // own bytes join one chunk up to here
+} // namespace
+
+void outbound::append(std::string_view bytes) {
+  bytes_ += bytes.size();
+  if (!queue_.empty()) {
+    auto& last = queue_.back();
+    if (last.data->use_count() == 1 && last.to == last.data->bytes.size() &&
+        last.to + bytes.size() <= small_chunk) {
+      last.data->bytes.append(bytes);
+      last.to += static_cast<std::uint32_t>(bytes.size());
+      return;
+    }
+  }
+  chunk_ptr own{new chunk};
+  own->bytes.assign(bytes);
+  queue_.push_back({std::move(own), 0, static_cast<std::uint32_t>(bytes.size())});
+}
+
+void outbound::append(segment s) {
+  bytes_ += s.size();
+  queue_.push_back(std::move(s));
+}
+
+void outbound::prepend(std::string_view bytes) {
+  chunk_ptr own{new chunk};
+  own->bytes.assign(bytes);
+  bytes_ += bytes.size();
+  queue_.insert(queue_.begin(), {std::move(own), 0, static_cast<std::uint32_t>(bytes.size())});
+}
+
+outbound::result outbound::write_to(int socket) {
+  while (!queue_.empty()) {
+    std::array<iovec, pieces_a_send> pieces;
+    std::size_t count = 0;
+    for (auto& s : queue_) {
+      if (count == pieces.size()) break;
+      pieces[count++] = {s.data->bytes.data() + s.from, s.size()};
+    }
+    ssize_t sent;
+    if (count == 1) {
+      sent = ::send(socket, pieces[0].iov_base, pieces[0].iov_len, MSG_NOSIGNAL | MSG_DONTWAIT);
+    } else {
+      msghdr message{};
+      message.msg_iov = pieces.data();
+      message.msg_iovlen = count;
+      sent = ::sendmsg(socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    }
+    if (sent < 0) {
+      if (errno == EINTR) continue;
+      return errno == EAGAIN || errno == EWOULDBLOCK ? result::blocked : result::failed;
+    }
+    auto left = static_cast<std::size_t>(sent);
+    bytes_ -= left;
+    auto done = queue_.begin();
+    while (done != queue_.end() && left >= done->size()) {
+      left -= done->size();
+      ++done;
+    }
+    if (done != queue_.end()) {
+      done->from += static_cast<std::uint32_t>(left);
+      begun_ = left > 0 || (begun_ && done == queue_.begin());
+    }
+    queue_.erase(queue_.begin(), done);
+  }
+  clear();
+  return result::drained;
+}
+
+std::size_t outbound::drop_unsent() {
+  auto keep = begun_ && !queue_.empty() ? 1u : 0u;
+  std::size_t dropped = 0;
+  for (std::size_t i = keep; i < queue_.size(); ++i) dropped += queue_[i].size();
+  queue_.erase(queue_.begin() + keep, queue_.end());
+  bytes_ -= dropped;
+  return dropped;
+}
+
+void outbound::clear() {
+  queue_.clear();
+  queue_.shrink_to_fit();
+  bytes_ = 0;
+  begun_ = false;
+}
+
+} // namespace plexus::transport

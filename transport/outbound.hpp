@@ -1,0 +1,46 @@
+#pragma once
+// What waits for one socket: whole frames, replies and shared broadcasts alike, in order; written with one gathered
+// send a turn. An empty queue holds no memory.
+
+#include "transport/buffer.hpp"
+
+#include <boost/container/small_vector.hpp>
+
+#include <cstddef>
+#include <string_view>
+
+namespace plexus::transport {
+
+/// One a socket, on its loop.
+class outbound {
+public:
+  enum class result {
+    drained, ///< all is with the kernel
+    blocked, ///< the socket's buffer is full: wait until it is writable
+    failed,  ///< the connection is broken
+  };
+
+  /// Appends own bytes; small ones share a chunk.
+  void append(std::string_view bytes);
+  void append(segment s);
+  /// In front of everything; only while nothing has been written yet.
+  void prepend(std::string_view bytes);
+
+  /// Gathers what waits into as few sends as the kernel takes.
+  result write_to(int socket);
+
+  /// Drops what has not been begun; a frame half-way out stays, so that a close frame may follow it. Returns the
+  /// bytes dropped.
+  std::size_t drop_unsent();
+  void clear();
+
+  [[nodiscard]] bool empty() const noexcept { return queue_.empty(); }
+  [[nodiscard]] std::size_t size() const noexcept { return bytes_; }
+
+private:
+  boost::container::small_vector<segment, 1> queue_;
+  std::size_t bytes_ = 0;
+  bool begun_ = false; ///< part of the first segment is out
+};
+
+} // namespace plexus::transport

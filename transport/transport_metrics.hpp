@@ -1,0 +1,13 @@
+#pragma once
+// The counters of this folder.
+
+#include "actors/runtime/metrics.hpp"
+
+namespace plexus::transport::metrics {
+
+extern const runtime::metrics::counter accepted, refused, failures, bytes_in, bytes_out, messages_in, messages_out;
+extern const runtime::metrics::counter slow_closed, dropped_bytes, http_requests;
+extern const runtime::metrics::gauge connections, sessions;
+extern const runtime::metrics::histogram publish_to_write;
+
+} // namespace plexus::transport::metrics
