@@ -19,12 +19,11 @@ link::link(link_owner& owner, boost::asio::ip::tcp::socket socket) : owner_(owne
   owner_.adopt(*this);
 }
 
-link::~link() { end_stage(); }
+link::~link() = default;
 
 void link::enter(std::unique_ptr<stage> next) {
-  replaced_ = std::move(stage_);
+  if (stage_) owner_.retire(std::move(stage_));
   stage_ = std::move(next);
-  if (!in_stage_) replaced_.reset();
 }
 
 void link::start_reading() { wait_readable(); }
@@ -48,7 +47,6 @@ void link::wait_readable() {
 template <class F>
 void link::call_stage(F&& work) {
   if (!stage_) return;
-  in_stage_ = true;
   try {
     work();
   } catch (const std::exception& e) {
@@ -56,8 +54,6 @@ void link::call_stage(F&& work) {
     runtime::log::error("transport", "a connection failed and was closed", {{"error", e.what()}});
     abort();
   }
-  in_stage_ = false;
-  replaced_.reset();
 }
 
 void link::on_readable() {
@@ -151,7 +147,7 @@ void link::end_stage() {
   if (!stage_) return;
   auto ended = std::move(stage_);
   ended->on_end();
-  if (in_stage_) replaced_ = std::move(ended);
+  owner_.retire(std::move(ended));
 }
 
 void link::set_timer(std::chrono::milliseconds from_now) {
@@ -183,6 +179,7 @@ void link_owner::flush_links() {
   flushing_.swap(dirty_);
   for (auto& l : flushing_) l->flush();
   flushing_.clear();
+  retired_.clear();
 }
 
 void link_owner::abort_all() {

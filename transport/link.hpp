@@ -41,7 +41,7 @@ public:
   link(link_owner& owner, boost::asio::ip::tcp::socket socket);
   ~link() override;
 
-  /// Takes over the conversation; the stage before is destroyed when its call on the stack has returned.
+  /// Takes over the conversation; the stage before is destroyed at the end of the turn: it may be on the stack.
   void enter(std::unique_ptr<stage> next);
   void start_reading();
   /// While paused, bytes wait in the kernel.
@@ -79,7 +79,7 @@ private:
   void on_readable();
   void flush();
   void check_slow();
-  /// Calls the stage; it may end or replace itself meanwhile, and is kept until its call has returned.
+  /// Calls the stage; it may end or replace itself meanwhile. What it throws ends this connection only.
   template <class F>
   void call_stage(F&& work);
   /// Where the outcome of a shutdown or close goes: the connection is over either way.
@@ -89,7 +89,6 @@ private:
   link_owner& owner_;
   boost::asio::ip::tcp::socket socket_;
   std::unique_ptr<stage> stage_;
-  std::unique_ptr<stage> replaced_; ///< may still be on the stack
   outbound out_;
   state state_ = state::open;
   bool paused_ = false;
@@ -97,7 +96,6 @@ private:
   bool blocked_ = false;  ///< a wait for space is pending
   bool dirty_ = false;
   bool held_ = false;
-  bool in_stage_ = false;
 };
 
 using link_ptr = boost::intrusive_ptr<link>;

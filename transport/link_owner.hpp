@@ -34,12 +34,14 @@ protected:
 
 private:
   friend class link;
+  void retire(std::unique_ptr<stage> old) { retired_.push_back(std::move(old)); }
   void add_dirty(link& l) { dirty_.emplace_back(&l); }
   void forget(link& l);
 
   runtime::loop& home_;
   std::array<char, 65536> read_buffer_;
   std::vector<link_ptr> dirty_, flushing_;
+  std::vector<std::unique_ptr<stage>> retired_; ///< ended in this turn
   std::unordered_set<link*> links_;
 };
 

@@ -58,7 +58,8 @@ void loop_transport::open_session(link& l, const protocol::codec& codec, framing
     free_slots_.pop_back();
   }
   session_id id{index, slots_[index].generation};
-  auto made = std::make_unique<websocket_session>(*this, l, id, env_->settings->client.max_message_size);
+  auto most = env_->settings->client.max_message_size;
+  auto made = std::make_unique<websocket_session>(*this, l, id, most > 0 ? most : SIZE_MAX);
   made->format = codec.which();
   made->framing = how;
   auto* session = made.get();
@@ -87,7 +88,10 @@ websocket_session* loop_transport::find(session_id id) const noexcept {
   return slots_[id.slot].session;
 }
 
-std::size_t loop_transport::max_queue() const noexcept { return env_->settings->client.max_queue_size; }
+std::size_t loop_transport::max_queue() const noexcept {
+  auto most = env_->settings->client.max_queue_size;
+  return most > 0 ? most : SIZE_MAX;
+}
 
 // -- what channels and connections ask for ----------------------------------------------------------------------------
 

@@ -38,6 +38,10 @@ std::string make_uuid() {
 
 } // namespace
 
+client::time_point client::in(config::duration span, moment now) noexcept {
+  return span.count() > 0 ? now.steady + span : time_point::max();
+}
+
 moment moment::now() {
   return {std::chrono::steady_clock::now(), std::chrono::duration_cast<std::chrono::seconds>(
                                               std::chrono::system_clock::now().time_since_epoch())
@@ -47,7 +51,7 @@ moment moment::now() {
 client::client(client_environment& env, session_id session, const protocol::codec& codec, caf::actor_addr self,
                moment now)
   : env_(env), session_(session), codec_(codec), self_(std::move(self)), id_(make_uuid()),
-    ping_at_(now.steady + env.settings->client.connect_timeout) {}
+    ping_at_(in(env.settings->client.connect_timeout, now)) {}
 
 client::~client() { on_lost(false); }
 
@@ -110,16 +114,18 @@ void client::on_due(moment now) {
   std::string ping;
   codec_.encode_ping(ping);
   env_.port.send(session_, ping);
-  awaiting_pong_ = true;
-  ping_at_ = now.steady + env_.settings->client.pong_timeout;
+  auto& c = env_.settings->client;
+  awaiting_pong_ = c.pong_timeout.count() > 0;
+  pinged_at_ = now.steady;
+  ping_at_ = in(awaiting_pong_ ? c.pong_timeout : c.ping_interval, now);
 }
 
 void client::on(std::uint32_t, const protocol::pong_command&, moment now) {
   if (!awaiting_pong_) return;
   awaiting_pong_ = false;
   // The next ping goes by the last one, so that the clients of a node stay spread over the interval.
-  auto& c = env_.settings->client;
-  ping_at_ = std::max(ping_at_ - c.pong_timeout + c.ping_interval, now.steady);
+  auto interval = env_.settings->client.ping_interval;
+  ping_at_ = interval.count() > 0 ? std::max(pinged_at_ + interval, now.steady) : time_point::max();
 }
 
 // -- output -----------------------------------------------------------------------------------------------------------

@@ -90,14 +90,16 @@ private:
     std::uint32_t ticket = 0;
     bool open = false;        ///< false: the channel's answer is on its way
     bool server_side = false; ///< from the token or the API
-    bool end_when_open = false; ///< unsubscribed before it was open
-    std::uint32_t end_id = 0;   ///< the unsubscribe command to answer then; 0: none
+    bool end_when_open = false; ///< unsubscribed by the API before it was open
+    std::vector<protocol::padded_text> behind; ///< commands on this channel that came before the channel's answer
     std::int64_t expires_at = 0; ///< Unix seconds; 0: never
     time_point close_at{};       ///< expires_at and the grace for a refresh
     std::unique_ptr<rights> can; ///< of the subscription's token
   };
 
   // client.cpp
+  /// `span` from now; a span of 0 means never.
+  static time_point in(config::duration span, moment now) noexcept;
   void close(protocol::disconnect_code code);
   void close(std::uint16_t code, std::string_view reason);
   void send(std::uint32_t id, const protocol::reply& what);
@@ -135,6 +137,9 @@ private:
   void open(open_request r, moment now);
   void end_subscription(std::size_t index, bool clean);
   subscription* find(std::string_view channel);
+  /// True when the command waits for the channel's answer to the subscription before it (or was refused: too many do).
+  bool must_wait(std::uint32_t id, std::string_view channel, bool is_subscribe);
+  [[nodiscard]] bool channels_full() const noexcept;
 
   // client_commands.cpp
   void on(std::uint32_t id, const protocol::publish_command& c, moment now);
@@ -167,6 +172,7 @@ private:
   bool has_place_ = false; ///< counted in `directory`
   bool awaiting_pong_ = false;
   std::uint32_t next_ticket_ = 0;
+  std::string_view raw_; ///< of the command being handled
 
   /// A connect command whose server-side subscriptions are being opened. Whatever is said to the client meanwhile is
   /// held back by the port, behind the connect reply.
@@ -178,6 +184,7 @@ private:
   std::unique_ptr<pending_connect> connecting_;
 
   time_point ping_at_;        ///< before connecting: the connect time-out
+  time_point pinged_at_{};
   time_point depart_at_{};
   time_point expiry_close_at_{};
   std::int64_t expires_at_ = 0;

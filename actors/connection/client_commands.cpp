@@ -11,7 +11,8 @@ using protocol::error_code;
 
 const config::channel_options* client::options_for(std::uint32_t id, std::string_view channel) {
   auto fault = [](unsigned char c) { return c < 0x20 || c == 0x7f; };
-  if (channel.size() > env_.settings->client.max_channel_length ||
+  auto longest = env_.settings->client.max_channel_length;
+  if ((longest > 0 && channel.size() > longest) ||
       std::any_of(channel.begin(), channel.end(), fault)) {
     refuse(id, error_code::bad_request);
     return nullptr;

@@ -15,6 +15,7 @@ bool client::dispatch(const protocol::command& c, moment now) {
     close(disconnect_code::bad_request);
     return false;
   }
+  raw_ = c.raw;
   std::visit([&](auto& body) { on(c.id, body, now); }, c.body);
   return phase_ != phase::closed;
 }
@@ -24,7 +25,7 @@ void client::on(std::uint32_t id, const protocol::connect_command& c, moment now
   claims who;
   insecure_ = conf.insecure;
   if (!c.token.empty()) {
-    auto verified = env_.verifier->verify(c.token, conf.insecure ? 0 : now.unix_seconds);
+    auto verified = env_.verifier->verify(c.token, now.unix_seconds, conf.insecure ? expiry::ignored : expiry::minded);
     if (auto* fault = std::get_if<token_fault>(&verified)) {
       if (*fault == token_fault::expired)
         refuse(id, error_code::token_expired); // the client fetches a new one and dials again
@@ -33,7 +34,6 @@ void client::on(std::uint32_t id, const protocol::connect_command& c, moment now
       return;
     }
     who = std::move(std::get<claims>(verified));
-    if (conf.insecure) who.expires_at.reset();
     has_token_ = true;
   } else if (!conf.insecure && !conf.anonymous) {
     close(disconnect_code::bad_request);
@@ -56,8 +56,8 @@ void client::on(std::uint32_t id, const protocol::connect_command& c, moment now
   auto& reply = connecting_->reply;
   reply.client = id_;
   reply.version = env_.version;
-  reply.ping = static_cast<std::uint32_t>(std::chrono::duration_cast<std::chrono::seconds>(conf.ping_interval).count());
-  reply.pong = conf.ping_interval.count() > 0;
+  reply.ping = static_cast<std::uint32_t>(std::chrono::ceil<std::chrono::seconds>(conf.ping_interval).count());
+  reply.pong = conf.ping_interval.count() > 0 && conf.pong_timeout.count() > 0;
   set_expiry(who.expires_at, now);
   if (expires_at_ > 0) {
     reply.expires = true;
@@ -69,7 +69,7 @@ void client::on(std::uint32_t id, const protocol::connect_command& c, moment now
   ping_at_ = interval > 0 ? now.steady + config::duration{static_cast<std::int64_t>(random()) % interval + 1}
                           : time_point::max();
 
-  if (who.subs.size() > conf.max_channels) {
+  if (conf.max_channels > 0 && who.subs.size() > conf.max_channels) {
     close(disconnect_code::channel_limit);
     return;
   }

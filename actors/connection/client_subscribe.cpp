@@ -5,10 +5,34 @@ namespace plexus::connection {
 using protocol::disconnect_code;
 using protocol::error_code;
 
+namespace {
+
+// Commands on a channel that may wait for its answer to a subscription; beyond is error 111.
+constexpr std::size_t max_commands_behind = 64;
+
+// A subscribe push has no room for publications: what was missed follows it in the same message.
+void encode_server_side(std::string& out, const protocol::codec& codec, const std::string& channel,
+                        protocol::subscribe_reply reply) {
+  auto missed = std::move(reply.publications);
+  reply.publications.clear();
+  codec.encode(out, channel, protocol::push{protocol::subscribe_push{std::move(reply)}});
+  for (auto& p : missed) {
+    codec.encode_separator(out);
+    codec.encode(out, channel, protocol::push{protocol::publication_push{std::move(p)}});
+  }
+}
+
+} // namespace
+
 client::subscription* client::find(std::string_view channel) {
   for (auto& s : subs_)
     if (s.channel == channel) return &s;
   return nullptr;
+}
+
+bool client::channels_full() const noexcept {
+  auto most = env_.settings->client.max_channels;
+  return most > 0 && subs_.size() >= most;
 }
 
 bool client::accept_sub_token(std::uint32_t id, std::string_view channel, std::string_view token, moment now,
@@ -29,12 +53,12 @@ bool client::accept_sub_token(std::uint32_t id, std::string_view channel, std::s
 
 void client::on(std::uint32_t id, const protocol::subscribe_command& c, moment now) {
   auto* options = options_for(id, c.channel);
-  if (!options) return;
+  if (!options || must_wait(id, c.channel, true)) return;
   if (find(c.channel)) {
     refuse(id, error_code::already_subscribed);
     return;
   }
-  if (subs_.size() >= env_.settings->client.max_channels) {
+  if (channels_full()) {
     refuse(id, error_code::limit_exceeded);
     return;
   }
@@ -81,6 +105,7 @@ void client::open(open_request r, moment now) {
   m.refuse_unrecoverable = r.refuse_unrecoverable;
   m.since = std::move(r.since);
   m.max_recovered = env_.settings->client.max_recovered;
+  if (m.max_recovered == 0) m.max_recovered = SIZE_MAX;
   auto sub_ttl = r.expires_at > 0 ? ttl(r.expires_at, now) : 0;
   // Runs on the channel's loop. The reply and the entry into the fan-out table travel as one message, ahead of
   // whatever the channel emits next.
@@ -115,32 +140,38 @@ void client::open(open_request r, moment now) {
     else if (id > 0)
       codec.encode(a.bytes, id, protocol::reply{std::move(reply)});
     else
-      codec.encode(a.bytes, channel, protocol::push{protocol::subscribe_push{std::move(reply)}});
+      encode_server_side(a.bytes, codec, channel, std::move(reply));
     caf::anon_send(transport, std::move(a));
     caf::anon_send(self, std::move(told));
   };
   env_.channels.tell(r.channel, std::move(m));
 }
 
-void client::on_sub_result(sub_result& m, moment) {
+// Commands on one channel take effect in the order sent, however quickly they come: a page that subscribes,
+// unsubscribes and subscribes again in one breath ends up subscribed.
+bool client::must_wait(std::uint32_t id, std::string_view channel, bool is_subscribe) {
+  auto* s = find(channel);
+  if (!s || s->open || (is_subscribe && s->behind.empty())) return false;
+  if (s->behind.size() < max_commands_behind)
+    s->behind.emplace_back(raw_);
+  else
+    refuse(id, error_code::too_many_requests);
+  return true;
+}
+
+void client::on_sub_result(sub_result& m, moment now) {
   if (phase_ == phase::closed) return;
   auto* s = find(m.channel);
   if (!s || s->ticket != m.ticket) return;
   auto index = static_cast<std::size_t>(s - subs_.data());
+  auto behind = std::move(s->behind);
   if (m.error) {
-    if (s->end_id > 0) send(s->end_id, protocol::unsubscribe_reply{});
     subs_.erase(subs_.begin() + static_cast<std::ptrdiff_t>(index));
   } else {
     s->open = true;
     if (s->end_when_open) {
-      auto id = s->end_id;
-      auto was_server_side = s->server_side;
-      auto channel = s->channel;
       end_subscription(index, true);
-      if (id > 0)
-        send(id, protocol::unsubscribe_reply{});
-      else if (was_server_side)
-        push(channel, protocol::unsubscribe_push{});
+      push(m.channel, protocol::unsubscribe_push{});
     }
   }
   if (connecting_ && connecting_->left > 0) {
@@ -152,6 +183,7 @@ void client::on_sub_result(sub_result& m, moment) {
     }
     if ((m.reply || m.error) && --connecting_->left == 0) finish_connect();
   }
+  for (auto& text : behind) on_message(text, now);
 }
 
 void client::end_subscription(std::size_t index, bool clean) {
@@ -162,18 +194,13 @@ void client::end_subscription(std::size_t index, bool clean) {
 }
 
 void client::on(std::uint32_t id, const protocol::unsubscribe_command& c, moment) {
-  auto* s = find(c.channel);
-  if (s && !s->open) {
-    // The channel's answer is on its way and brings the subscribe reply; this one follows it.
-    s->end_when_open = true;
-    s->end_id = id;
-    return;
-  }
-  if (s) end_subscription(static_cast<std::size_t>(s - subs_.data()), true);
+  if (must_wait(id, c.channel, false)) return;
+  if (auto* s = find(c.channel)) end_subscription(static_cast<std::size_t>(s - subs_.data()), true);
   send(id, protocol::unsubscribe_reply{});
 }
 
 void client::on(std::uint32_t id, const protocol::sub_refresh_command& c, moment now) {
+  if (must_wait(id, c.channel, false)) return;
   auto* s = find(c.channel);
   if (!s) {
     refuse(id, error_code::permission_denied);
@@ -215,7 +242,7 @@ void client::on_dissolved(const std::string& channel) {
 
 void client::on_server_subscribe(const server_subscribe& m, moment now) {
   if (phase_ != phase::connected || find(m.channel)) return;
-  if (subs_.size() >= env_.settings->client.max_channels) {
+  if (channels_full()) {
     close(disconnect_code::channel_limit);
     return;
   }

@@ -183,7 +183,7 @@ bool is_for(const json& body, const std::string& audience) {
   return std::find(all.begin(), all.end(), audience) != all.end();
 }
 
-std::variant<claims, token_fault> judge(const json& body, const config::token_section& keys, std::int64_t now) {
+std::variant<claims, token_fault> judge(const json& body, const config::token_section& keys, std::int64_t now, expiry minded) {
   require(body.is_object());
   if (!is_for(body, keys.audience)) return token_fault::invalid;
   if (!keys.issuer.empty() && text_claim(body, "iss") != keys.issuer) return token_fault::invalid;
@@ -199,6 +199,7 @@ std::variant<claims, token_fault> judge(const json& body, const config::token_se
   out.issued_at = time_claim(body, "iat", rounding::down);
   out.subs = subs_claim(body);
   if (const auto can = body.find("can"); can != body.end()) out.can = rights_of(*can);
+  if (minded == expiry::ignored) out.expires_at.reset();
   if (out.expires_at && *out.expires_at <= now) return token_fault::expired; // last: everything else is good
   return out;
 }
@@ -230,11 +231,12 @@ token_verifier::token_verifier(const config::token_section& keys) : keys_(keys) 
   std::erase_if(keys_.hmac_secrets, [](const std::string& secret) { return secret.empty(); });
 }
 
-std::variant<claims, token_fault> token_verifier::verify(std::string_view token, std::int64_t now) const {
+std::variant<claims, token_fault> token_verifier::verify(std::string_view token, std::int64_t now,
+                                                         expiry minded) const {
   try {
     const auto payload = open(token, keys_.hmac_secrets);
     if (!payload) return token_fault::invalid;
-    return judge(json::parse(*payload, nullptr, false), keys_, now);
+    return judge(json::parse(*payload, nullptr, false), keys_, now, minded);
   } catch (...) { // a bad claim, or a number or a memory that nlohmann has no room for
     return token_fault::invalid;
   }

@@ -44,6 +44,9 @@ enum class token_fault : std::uint8_t {
   expired, ///< good but for its time
 };
 
+/// In insecure mode a token is checked but doesn't run out.
+enum class expiry : std::uint8_t { minded, ignored };
+
 /// Verifies tokens against one configuration; immutable, any thread. Never throws: whatever is wrong with a token
 /// is a `token_fault`. Only the algorithms that the configured keys are for are accepted, `none` never. An empty
 /// secret is no key.
@@ -52,7 +55,8 @@ public:
   explicit token_verifier(const config::token_section& keys);
 
   /// `now`: Unix seconds. A token whose `exp` is `now` or before has expired.
-  [[nodiscard]] std::variant<claims, token_fault> verify(std::string_view token, std::int64_t now) const;
+  [[nodiscard]] std::variant<claims, token_fault> verify(std::string_view token, std::int64_t now,
+                                                           expiry minded = expiry::minded) const;
 
   /// False where no key is configured: then no token can be good.
   [[nodiscard]] bool has_keys() const noexcept { return !keys_.hmac_secrets.empty(); }

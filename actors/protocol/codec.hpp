@@ -35,6 +35,8 @@ public:
   virtual void encode(std::string& out, std::uint32_t id, const reply& what) const = 0;
   /// Appends a push; `channel` is empty for those that belong to none.
   virtual void encode(std::string& out, std::string_view channel, const push& what) const = 0;
+  /// Appends what stands between two replies or pushes of one message.
+  virtual void encode_separator(std::string& out) const = 0;
   /// Appends the server's ping.
   virtual void encode_ping(std::string& out) const = 0;
 

@@ -88,6 +88,7 @@ struct send_command {
 struct pong_command {};
 
 struct command {
+  std::string_view raw; ///< the bytes of this command alone: a message of its own, to be decoded again later
   std::uint32_t id = 0; ///< above 0 but for `send` and pong
   std::variant<pong_command, connect_command, subscribe_command, unsubscribe_command, publish_command,
                presence_command, presence_stats_command, history_command, rpc_command, refresh_command,

@@ -15,6 +15,7 @@ public:
   /// One object, no newline after it.
   void encode(std::string& out, std::uint32_t id, const reply& what) const override;
   void encode(std::string& out, std::string_view channel, const push& what) const override;
+  void encode_separator(std::string& out) const override { out += '\n'; }
   void encode_ping(std::string& out) const override { out += "{}"; }
 };
 

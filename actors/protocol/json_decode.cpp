@@ -189,6 +189,7 @@ bool decode_line(std::string_view line, const codec::command_handler& handle, bo
   }
   reader in(line);
   command out;
+  out.raw = line;
   if (!read(in, out)) return false;
   more = handle(out);
   return true;

@@ -65,7 +65,7 @@ reader::reader(std::string_view text) noexcept : at_(text.data()), end_(text.dat
   }
 }
 
-char reader::peek() noexcept {
+char reader::pass_space() noexcept {
   while (at_ != end_ && (*at_ == ' ' || *at_ == '\n' || *at_ == '\r' || *at_ == '\t')) ++at_;
   return at_ == end_ ? '\0' : *at_;
 }

@@ -114,15 +114,16 @@ void loop::guarded(const char* what, F&& work) noexcept {
 }
 
 void loop::turn(bool wait) {
+  now_is_old_ = true;
   if (wait && ready_.empty() && deferred_.empty()) guarded("I/O", [this] { context_->run_one(); });
-  auto woke = clock::now();
+  auto woke = now();
   for (int round = 0; round < rounds_a_turn; ++round) {
-    now_ = round == 0 ? woke : clock::now();
+    now_is_old_ = true;
     std::size_t done = 0;
     guarded("I/O", [&] {
       while (done < completions_a_round && context_->poll_one()) ++done;
     });
-    guarded("a timer", [this] { timers_.advance(now_); });
+    guarded("a timer", [this] { timers_.advance(now()); });
     done += run_ready();
     done += run_deferred();
     if (done == 0) break;

@@ -19,6 +19,7 @@
 #include <memory>
 #include <mutex>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace boost::asio {
@@ -39,8 +40,11 @@ public:
   [[nodiscard]] boost::asio::io_context& context() noexcept { return *context_; }
   /// Loop's thread only.
   [[nodiscard]] timer_wheel& timers() noexcept { return timers_; }
-  /// When the current turn woke up: steady within a turn and free to ask. Loop's thread only.
-  [[nodiscard]] clock::time_point now() const noexcept { return now_; }
+  /// The time as of this round of the turn: one look at the clock however often it is asked for. Loop's thread only.
+  [[nodiscard]] clock::time_point now() noexcept {
+    if (std::exchange(now_is_old_, false)) now_ = clock::now();
+    return now_;
+  }
 
   /// Runs `work` on this loop. Any thread; one wake-up for all that comes before the loop looks.
   void post(task work);
@@ -81,6 +85,7 @@ private:
   std::unique_ptr<wakeup> wakeup_;
   timer_wheel timers_;
   clock::time_point now_;
+  bool now_is_old_ = true; ///< the loop may have slept since
   std::atomic<std::thread::id> thread_{};
   std::atomic<bool> stopping_{false};
 

@@ -130,6 +130,17 @@ TEST_CASE("memory: an occupied channel waits for nobody, and frees its history")
   CHECK(f.store->size() == empty);
 }
 
+TEST_CASE("memory: a channel that waits for long goes earlier when less is needed") {
+  memory_fixture f;
+  subscribe(f, 0, "c", {10, 60s});
+  append(f, 0, "c", {10, 60s}, said("a"));
+  remove_history(f, 0, "c");
+  subscribe(f, 0, "c", {10, 1s}); // the configuration was read again
+  unsubscribe(f, 0, "c");
+  f.advance(1s);
+  CHECK(f.store->size() == empty);
+}
+
 TEST_CASE("memory: leases that ran out are dropped") {
   memory_fixture f;
   acquire(f, 0, "a", "one", 5s);

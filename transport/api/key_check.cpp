@@ -30,7 +30,7 @@ bool same(std::string_view a, std::string_view b) noexcept {
 /// The key of `Authorization: apikey KEY`; empty for other schemes, whose names are compared without case.
 std::string_view authorization_key(std::string_view value) noexcept {
   static constexpr std::string_view scheme = "apikey ";
-  const auto equal = [](char a, char b) { return (a >= 'A' && a <= 'Z' ? a + ('a' - 'A') : a) == b; };
+  const auto equal = [](char small, char c) { return small == (c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c); };
   if (value.size() < scheme.size() || !std::equal(scheme.begin(), scheme.end(), value.begin(), equal)) return {};
   value.remove_prefix(scheme.size());
   while (value.starts_with(' ')) value.remove_prefix(1);

@@ -114,7 +114,7 @@
     }
 
     function row(entry) {
-      const li = el('li', entry.mark ? 'mark' : 'frame');
+      const li = el('li', entry.mark ? 'event' : 'frame');
       if (entry.mark) {
         li.dataset.tone = entry.tone;
         li.append(el('span', '', entry.mark), el('time', '', clock_ms(entry.at)));
@@ -136,7 +136,8 @@
         what.append(kind);
       }
       const same = entry.parts.filter((p) => p.kind === first.kind).length;
-      what.append(el('span', 'channel', (same > 1 ? `×${same} ` : '') + (first.channel || '') + (first.reply ? ' reply' : '')));
+      const where = (same > 1 ? `×${same} ` : '') + (first.channel || '') + (first.reply ? ' reply' : '');
+      what.append(el('span', 'channel', where));
       const note = entry.parts.map((p) => p.note).find(Boolean);
       if (note) what.append(el('span', 'note', note));
       head.append(arrow, el('time', '', clock_ms(entry.at)), what, el('span', 'size', bytes_text(entry.size)));
@@ -294,7 +295,12 @@
     pick(('Badger Bear Beaver Bison Crane Dolphin Falcon Ferret Finch Fox Gecko Hare Heron Ibex Jay Koala Lark ' +
       'Lemur Lynx Marten Moose Newt Ocelot Orca Otter Owl Panda Puffin Quail Raven Robin Seal Stoat Swan Tapir ' +
       'Wombat Wren Yak').split(' '));
-  const tidy = (name) => [...name.replace(/\s+/g, ' ').trim()].slice(0, 32).join('');
+  // The node takes names of up to 64 bytes.
+  const tidy = (name) => {
+    const letters = [...name.replace(/\s+/g, ' ').trim()].slice(0, 32);
+    while (utf8.encode(letters.join('')).length > 64) letters.pop();
+    return letters.join('').trim();
+  };
   const remember = (name) => {
     try { sessionStorage.setItem('plexus-name', name); } catch { /* storage is off: the name lasts for the page */ }
     return name;
@@ -372,7 +378,7 @@
     $('rtt').textContent = ms_text(trips[trips.length - 1]);
     const top = Math.max(...trips) * 1.15;
     $('spark').firstElementChild.setAttribute('points', trips
-      .map((t, i) => `${(60 - (trips.length - 1 - i) * (60 / 23)).toFixed(1)},${(17 - (t / top) * 16).toFixed(1)}`)
+      .map((t, i) => `${(i * (60 / 23)).toFixed(1)},${(17 - (t / top) * 16).toFixed(1)}`)
       .join(' '));
   }
   setInterval(measure, 3000);
@@ -398,7 +404,8 @@
     node.dataset.text = message_text(pub.data);
     node.dataset.user = user;
     if (source === 'recovered') node.dataset.recovered = 'true';
-    const at = Number.isFinite(data.at) && Math.abs(data.at) < 8e15 ? new Date(data.at) : source === 'live' ? new Date() : null;
+    const dated = Number.isFinite(data.at) && Math.abs(data.at) < 8e15;
+    const at = dated ? new Date(data.at) : source === 'live' ? new Date() : null;
     node.at = at ? at.getTime() : 0;
     node.epoch = position.epoch;
 
@@ -413,7 +420,7 @@
     }
     const line = el('div', 'line');
     line.append(el('p', 'bubble', node.dataset.text));
-    if (source === 'recovered') line.append(el('span', 'mended', `recovered #${pub.offset}`));
+    if (source === 'recovered') line.append(el('span', 'mended', 'recovered'));
     const body = el('div', 'body');
     body.append(meta, line);
     // A client has one colour everywhere; someone without a client (the HTTP API) is neutral.
@@ -520,6 +527,8 @@
       const old = kept.get(info.client);
       if (old && old.dataset.user === info.user && old.classList.contains('you') === own) return old;
       const node = el('li', 'member' + (own ? ' you' : '') + (info.client === fresh ? ' fresh' : ''));
+      // Nodes are moved when the list is drawn again, which would start the animation anew.
+      node.addEventListener('animationend', () => node.classList.remove('fresh'));
       node.dataset.client = info.client;
       node.dataset.user = info.user;
       node.title = `client ${info.client}`;
@@ -549,7 +558,10 @@
       members.clear();
       for (const info of Object.values(clients)) members.set(info.client, info);
       // What was pushed after the question was put may be newer than the answer.
-      for (const [kind, info] of late) kind === 'join' ? members.set(info.client, info) : members.delete(info.client);
+      for (const [kind, info] of late) {
+        if (kind === 'join') members.set(info.client, info);
+        else members.delete(info.client);
+      }
       draw_members();
     } catch { /* asked again below, and after the next subscribe */ } finally {
       late = null;
@@ -628,7 +640,9 @@
   function point(at) {
     const box = room.getBoundingClientRect();
     const part = (v, from, size) => Math.round(Math.min(1, Math.max(0, (v - from) / size)) * 1e4) / 1e4;
-    own_pointer = at ? { x: part(at.clientX, box.left, box.width), y: part(at.clientY, box.top, box.height) } : { gone: true };
+    own_pointer = at
+      ? { x: part(at.clientX, box.left, box.width), y: part(at.clientY, box.top, box.height) }
+      : { gone: true };
     if (!pointer_timer) send_pointer();
   }
   room.addEventListener('pointermove', (event) => { if (event.pointerType !== 'touch') point(event); });
@@ -643,7 +657,8 @@
   // holes, so every number between the last one seen and the newest known is a message that was missed.
   let away = null;
   let renaming = false;
-  let outage = false;
+  let outage = false; // from the click on the button until Echo has left
+  const idle_text = $('plug-text').textContent;
   let witness = null; // {offset, epoch}: the newest publication Echo's own connection has seen
 
   const bot_lines = (name) => [
@@ -664,6 +679,14 @@
   function phase(name, text) {
     $('plug').dataset.phase = name;
     if (text) $('plug-text').textContent = text;
+  }
+
+  function clear_recovery() {
+    $('pips').replaceChildren();
+    for (const key of Object.keys($('recovery-summary').dataset)) delete $('recovery-summary').dataset[key];
+    $('recovery-summary').textContent = '';
+    $('recovery-detail').textContent = '';
+    phase('idle', idle_text);
   }
 
   function pip(offset) {
@@ -694,6 +717,7 @@
   chat.on('subscribing', () => {
     refresh_drop_button();
     if (position.epoch && !away && !renaming) {
+      if (!outage) clear_recovery();
       away = { at: performance.now(), back: 0, base: position.offset, epoch: position.epoch, recovered: new Set() };
     }
   });
@@ -711,45 +735,53 @@
       // The recovered publications are delivered in this same task, the live ones after it.
       recovering = ctx.recovered;
       queueMicrotask(() => { recovering = false; });
-      settle(away, ctx.recovered, new_log);
+      settle(away, ctx.recovered, new_log, ctx.recovered ? null : load_history());
     } else {
+      if (first || !ctx.recovered) load_history();
       away = null;
     }
     renaming = false;
-    if (first || !ctx.recovered) load_history();
     load_members();
     measure();
     flush();
   });
 
-  async function settle(gap, recovered, new_log) {
-    await wait(settle_time);
+  async function settle(gap, recovered, new_log, history) {
+    await Promise.all([history, wait(settle_time)]);
     if (away === gap) away = null;
     const newest = recovered ? Math.max(gap.base, gap.top, ...gap.recovered)
       : new_log ? gap.top : Math.max(gap.top, position.offset);
-    let missed = 0, lost = 0;
+    let missed = 0, lost = 0, reloaded = 0;
     for (let offset = gap.base + 1; offset <= newest; offset++) {
       const source = new_log ? undefined : by_offset.get(offset);
       if (source === 'live') continue;
       missed += 1;
       if (gap.recovered.has(offset)) continue;
-      lost += 1;
+      const in_history = source === 'history';
+      if (in_history) reloaded += 1;
+      else lost += 1;
       const mark = pip(offset);
-      if (mark) mark.dataset.fate = 'lost';
+      if (mark) mark.dataset.fate = in_history ? 'reloaded' : 'lost';
     }
-    if (!missed && !gap.plugged) return;
+    if (!missed && recovered && !gap.plugged) return;
     const summary = $('recovery-summary');
     const kept = gap.recovered.size;
-    summary.textContent = `${plural(missed, 'message')} missed, ${kept} recovered, ${lost} lost`;
+    summary.textContent = `${plural(missed, 'message')} missed, ${kept} recovered, ${lost} lost` +
+      (reloaded ? ` (${reloaded} read again from history)` : '');
     Object.assign(summary.dataset, { missed, recovered: kept, lost });
     const delay = ms_text(gap.back - (gap.mended || gap.at));
     const after = gap.mended ? `${delay} after the network came back` : `after ${delay}`;
-    $('recovery-detail').textContent = !recovered
-      ? `The node could not recover from #${gap.base} (${new_log ? 'the channel has a new log' : 'too long ago'}); history was loaded instead.`
-      : kept ? `Asked for everything after #${gap.base}; #${Math.min(...gap.recovered)} to #${Math.max(...gap.recovered)} came in one reply, ${after}.`
-        : `Back at #${gap.base}, ${after}.`;
-    phase(lost ? 'bad' : 'done', 'Back, and nothing had to be reloaded. The position said what was missing.');
-    if (lost) phase('bad', 'Back, but the log no longer reaches to where this page had been.');
+    let detail = `Back at #${gap.base}, ${after}.`;
+    if (!recovered) {
+      const why = new_log ? 'the channel has a new log' : 'out of reach';
+      detail = `The node could not recover from #${gap.base} (${why}); history was loaded instead.`;
+    } else if (kept) {
+      const range = `#${Math.min(...gap.recovered)} to #${Math.max(...gap.recovered)}`;
+      detail = `Asked for everything after #${gap.base}; ${range} came in one reply, ${after}.`;
+    }
+    $('recovery-detail').textContent = detail;
+    if (recovered && !lost) phase('done', 'Back, and nothing had to be reloaded. The position said what was missing.');
+    else phase('bad', 'Back, but the log no longer reaches to where this page had been.');
   }
 
   /// A second client in this page, on a network of its own: someone whose connection stays up.
@@ -768,7 +800,10 @@
     sub.subscribe();
     echo.connect();
     await sub.ready(3000).catch(() => {});
-    return { say: (text) => sub.publish({ text, at: Date.now(), bot: true }).catch(() => {}), leave: () => echo.disconnect() };
+    return {
+      say: (text) => sub.publish({ text, at: Date.now(), bot: true }).catch(() => {}),
+      leave: () => echo.disconnect(),
+    };
   }
 
   $('drop').addEventListener('click', async () => {
@@ -776,10 +811,7 @@
     outage = true;
     refresh_drop_button();
     const length = Math.max(1, Number($('drop').dataset.seconds) || 6) * 1000;
-    $('pips').replaceChildren();
-    for (const key of Object.keys($('recovery-summary').dataset)) delete $('recovery-summary').dataset[key];
-    $('recovery-summary').textContent = '';
-    $('recovery-detail').textContent = '';
+    clear_recovery();
     phase('arming', 'Echo is coming in …');
     const echo = await bring_echo();
 
@@ -815,7 +847,8 @@
 
   // --------------------------------------------------------------------------------------------- back end
   const payload = JSON.stringify({ channel: chat_channel, data: { text: 'Hello from the back end' } });
-  $('curl').textContent = `curl ${location.origin}/api/publish \\\n  -H "X-API-Key: $PLEXUS_API_KEY" \\\n  -d '${payload}'`;
+  $('curl').textContent =
+    `curl ${location.origin}/api/publish \\\n  -H "X-API-Key: $PLEXUS_API_KEY" \\\n  -d '${payload}'`;
   $('copy').addEventListener('click', async () => {
     try {
       await navigator.clipboard.writeText($('curl').textContent);

@@ -20,6 +20,8 @@ constexpr std::uint32_t max_header = 16 * 1024;
 constexpr std::chrono::seconds keep_alive_idle{60};
 constexpr std::string_view websocket_path = "/connection/websocket";
 
+std::uint64_t max_body(const config::settings& s) { return s.api.max_body > 0 ? s.api.max_body : UINT64_MAX; }
+
 // Methods with a meaning here; the rest is 405 everywhere.
 bool known_method(std::string_view m) {
   return m == "GET" || m == "HEAD" || m == "POST" || m == "OPTIONS";
@@ -62,7 +64,10 @@ http_stage::~http_stage() { *alive_ = nullptr; }
 void http_stage::on_end() { *alive_ = nullptr; }
 
 // A request has `connect_timeout` to arrive whole; a connection kept alive may rest longer.
-void http_stage::wait_for_request() { link_.set_timer(owner_.environment().settings->client.connect_timeout); }
+void http_stage::wait_for_request() {
+  auto most = owner_.environment().settings->client.connect_timeout;
+  if (most.count() > 0) link_.set_timer(most);
+}
 
 void http_stage::on_timer() {
   if (busy_) return; // the handler has its own limits
@@ -81,7 +86,7 @@ void http_stage::advance() {
   auto alive = alive_; // this object may end within
   while (*alive && !busy_ && !pending_.empty()) {
     if (!parser_) {
-      parser_ = std::make_unique<parser>(owner_.environment().settings->api.max_body);
+      parser_ = std::make_unique<parser>(max_body(*owner_.environment().settings));
       wait_for_request();
     }
     boost::system::error_code failed;

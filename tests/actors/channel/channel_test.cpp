@@ -1,0 +1,317 @@
+// What a channel decides, with a port that notes and a real in-process backplane; no loops, no actors.
+#include "actors/channel/channel.hpp"
+
+#include "backplane/memory_backplane.hpp"
+#include "backplane/memory_store.hpp"
+
+#include <doctest/doctest.h>
+
+#include <deque>
+
+using namespace plexus;
+using namespace plexus::channel;
+using namespace std::chrono_literals;
+
+namespace {
+
+struct noted_port final : channel_port {
+  void fan_out_to(unsigned loop, const protocol::broadcast_ptr& what) override {
+    emitted.emplace_back(loop, what->bytes(protocol::format::json));
+  }
+  void dissolve_on(unsigned loop) override { dissolved.push_back(loop); }
+  void presence_enter(const protocol::client_info& who) override { entered.push_back(who.client); }
+  void presence_leave(const std::string& client, bool clean) override { left.emplace_back(client, clean); }
+  void idle() override { is_idle = true; }
+  void in_use() override { is_idle = false; }
+  std::vector<std::pair<unsigned, std::string>> emitted;
+  std::vector<unsigned> dissolved;
+  std::vector<std::string> entered;
+  std::vector<std::pair<std::string, bool>> left;
+  bool is_idle = false;
+};
+
+/// A node with one channel; answers of the backplane wait until `settle` runs them, or one at a time with `step`.
+struct bench final : backplane::listener {
+  explicit bench(config::channel_options options = {}, unsigned loops = 2,
+                 std::shared_ptr<backplane::memory_store> store = std::make_shared<backplane::memory_store>(),
+                 const std::string& name = "node")
+    : plane(store, name, *this, [this](std::string_view, std::function<void()> work) { queue.push_back(work); },
+            [this] { return now; }),
+      it(std::make_shared<channel::channel>(std::make_shared<const std::string>("chat:x"), options, loops, plane, port)) {}
+
+  void published(const std::string&, protocol::publication_ptr what) override { it->on_published_elsewhere(what); }
+  void presence_changed(const std::string&, const backplane::presence_change&) override {}
+  void in_doubt(const std::string&) override { it->on_in_doubt(); }
+
+  bool step() {
+    if (queue.empty()) return false;
+    auto work = std::move(queue.front());
+    queue.pop_front();
+    work();
+    return true;
+  }
+  void settle() {
+    while (step()) {}
+  }
+  subscribe request(const std::string& client, unsigned loop = 0) {
+    subscribe m;
+    m.who.client = client;
+    m.loop = loop;
+    m.max_recovered = 1000;
+    m.done = [this, client](outcome<subscribed> r) { answers.emplace_back(client, std::move(r)); };
+    return m;
+  }
+  void publish_text(const std::string& data, const std::string& key = {}) {
+    publish m;
+    m.what.data = data;
+    m.what.idempotency_key = key;
+    m.what.idempotency_ttl = 5min;
+    m.done = [this](outcome<backplane::appended> r) { appends.push_back(std::move(r)); };
+    it->on_publish(std::move(m));
+  }
+
+  std::chrono::milliseconds now{1'000'000};
+  std::deque<std::function<void()>> queue;
+  noted_port port;
+  backplane::memory_backplane plane;
+  std::shared_ptr<channel::channel> it;
+  std::vector<std::pair<std::string, outcome<subscribed>>> answers;
+  std::vector<outcome<backplane::appended>> appends;
+};
+
+config::channel_options with_history(std::size_t size = 100) {
+  config::channel_options o;
+  o.history_size = size;
+  o.history_ttl = 1h;
+  return o;
+}
+
+} // namespace
+
+TEST_CASE("subscribers wait for the occupancy and then get the position") {
+  bench b(with_history());
+  b.it->on_subscribe(b.request("a"));
+  b.it->on_subscribe(b.request("b", 1));
+  CHECK(b.answers.empty());
+  b.settle();
+  REQUIRE(b.answers.size() == 2);
+  CHECK(b.answers[0].second->positioned);
+  CHECK(b.answers[0].second->recoverable);
+  CHECK(b.answers[0].second->at.epoch.size() == 8);
+  CHECK(b.answers[0].second->at.offset == 0);
+  CHECK(b.it->subscribers() == 2);
+}
+
+TEST_CASE("a publication goes once to each loop that has subscribers, before its publisher is answered") {
+  bench b(with_history(), 3);
+  b.it->on_subscribe(b.request("a", 0));
+  b.it->on_subscribe(b.request("b", 2));
+  b.it->on_subscribe(b.request("c", 2));
+  b.settle();
+  std::size_t emitted_at_answer = 0;
+  publish m;
+  m.what.data = "1";
+  m.done = [&](auto r) {
+    REQUIRE(r.ok());
+    CHECK(r->at.offset == 1);
+    emitted_at_answer = b.port.emitted.size();
+  };
+  b.it->on_publish(std::move(m));
+  b.settle();
+  CHECK(emitted_at_answer == 2);
+  REQUIRE(b.port.emitted.size() == 2);
+  CHECK(b.port.emitted[0].first == 0);
+  CHECK(b.port.emitted[1].first == 2);
+  CHECK(b.port.emitted[0].second.find(R"("data":1)") != std::string::npos);
+}
+
+TEST_CASE("without subscribers a publication is kept and goes nowhere") {
+  bench b(with_history());
+  b.publish_text("1");
+  b.settle();
+  CHECK(b.port.emitted.empty());
+  CHECK(b.appends.at(0)->at.offset == 1);
+}
+
+TEST_CASE("a known key delivers nothing again and gives the first answer") {
+  bench b(with_history());
+  b.it->on_subscribe(b.request("a"));
+  b.publish_text("1", "key");
+  b.publish_text("2", "key");
+  b.settle();
+  CHECK(b.port.emitted.size() == 1);
+  REQUIRE(b.appends.size() == 2);
+  CHECK(b.appends[1]->duplicate);
+  CHECK(b.appends[1]->at == b.appends[0]->at);
+}
+
+TEST_CASE("what is published while a client recovers reaches it exactly once, wherever it falls") {
+  // The answers of the backplane are let through one at a time; at each point in between another publication comes.
+  for (int at = 0; at < 6; ++at) {
+    CAPTURE(at);
+    bench b(with_history());
+    b.it->on_subscribe(b.request("old"));
+    b.settle();
+    for (int i = 1; i <= 3; ++i) b.publish_text(std::to_string(i));
+    b.settle();
+    auto epoch = b.appends.at(0)->at.epoch;
+    auto m = b.request("late", 1);
+    m.wants_recovery = true;
+    m.since = protocol::position{epoch, 1};
+    int steps = 0;
+    if (at == 0) b.publish_text("4");
+    b.it->on_subscribe(std::move(m));
+    while (true) {
+      if (++steps == at) b.publish_text("4");
+      if (!b.step()) break;
+    }
+    if (steps < at) break;
+    b.settle();
+    b.publish_text("5");
+    b.settle();
+    REQUIRE(b.answers.size() == 2);
+    auto& got = b.answers[1].second;
+    REQUIRE(got.ok());
+    CHECK(got->recovered);
+    CHECK(got->at.offset == 1); // what the client sent
+    std::vector<std::string> seen;
+    for (auto& p : got->publications) seen.push_back(p->data);
+    for (auto& [loop, bytes] : b.port.emitted)
+      if (loop == 1) seen.push_back(bytes.substr(bytes.find("\"data\":") + 7, 1));
+    CHECK(seen == std::vector<std::string>{"2", "3", "4", "5"});
+  }
+}
+
+TEST_CASE("a position that is gone is said so, or refused on request") {
+  bench b(with_history(2));
+  b.it->on_subscribe(b.request("a"));
+  for (int i = 1; i <= 5; ++i) b.publish_text(std::to_string(i));
+  b.settle();
+  auto epoch = b.appends.at(0)->at.epoch;
+  auto m = b.request("b");
+  m.wants_recovery = true;
+  m.since = protocol::position{epoch, 1};
+  b.it->on_subscribe(std::move(m));
+  auto n = b.request("c");
+  n.wants_recovery = n.refuse_unrecoverable = true;
+  n.since = protocol::position{"other123", 5};
+  b.it->on_subscribe(std::move(n));
+  b.settle();
+  REQUIRE(b.answers.size() == 3);
+  CHECK_FALSE(b.answers[1].second->recovered);
+  CHECK(b.answers[1].second->was_recovering);
+  CHECK(b.answers[1].second->at.offset == 5);
+  CHECK(b.answers[1].second->publications.empty());
+  REQUIRE_FALSE(b.answers[2].second.ok());
+  CHECK(b.answers[2].second.error() == protocol::error_code::unrecoverable_position);
+  CHECK(b.it->subscribers() == 2);
+}
+
+TEST_CASE("max_subscribers refuses the next one with 106") {
+  auto o = with_history();
+  o.max_subscribers = 1;
+  bench b(o);
+  b.it->on_subscribe(b.request("a"));
+  b.it->on_subscribe(b.request("b"));
+  b.settle();
+  REQUIRE(b.answers.size() == 2);
+  CHECK(b.answers[0].first == "b");
+  CHECK(b.answers[0].second.error() == protocol::error_code::limit_exceeded);
+  CHECK(b.answers[1].second.ok());
+}
+
+TEST_CASE("a client that leaves before it was let in is not counted and not answered") {
+  bench b(with_history());
+  b.it->on_subscribe(b.request("a"));
+  b.it->on_unsubscribe({"a", 0, true, true});
+  b.settle();
+  CHECK(b.answers.empty());
+  CHECK(b.it->subscribers() == 0);
+  CHECK(b.it->is_idle());
+}
+
+TEST_CASE("presence hears of clients that enter and leave, and how they left") {
+  auto o = with_history();
+  o.presence = true;
+  bench b(o);
+  b.it->on_subscribe(b.request("a"));
+  b.settle();
+  b.it->on_unsubscribe({"a", 0, false, true});
+  CHECK(b.port.entered == std::vector<std::string>{"a"});
+  CHECK(b.port.left == std::vector<std::pair<std::string, bool>>{{"a", false}});
+  CHECK_FALSE(b.it->is_idle()); // until presence says that it is empty
+  b.it->presence_emptied();
+  CHECK(b.it->is_idle());
+  CHECK(b.port.is_idle);
+}
+
+TEST_CASE("joins are pushed only where the namespace says so") {
+  bench quiet(with_history());
+  quiet.it->on_subscribe(quiet.request("a"));
+  quiet.settle();
+  quiet.it->announce(protocol::join_push{{"u", "a", "", ""}});
+  CHECK(quiet.port.emitted.empty());
+  auto o = with_history();
+  o.join_leave = config::offer::asked;
+  bench b(o);
+  b.it->on_subscribe(b.request("a"));
+  auto asks = b.request("b");
+  asks.wants_join_leave = true;
+  b.it->on_subscribe(std::move(asks));
+  b.settle();
+  CHECK_FALSE(b.answers[0].second->join_leave);
+  CHECK(b.answers[1].second->join_leave);
+  b.it->announce(protocol::join_push{{"u", "b", "", ""}});
+  CHECK(b.port.emitted.size() == 1);
+}
+
+TEST_CASE("on two nodes each subscriber sees every publication once and in order") {
+  auto store = std::make_shared<backplane::memory_store>();
+  bench one(with_history(), 1, store, "one"), two(with_history(), 1, store, "two");
+  one.it->on_subscribe(one.request("a"));
+  two.it->on_subscribe(two.request("b"));
+  one.settle();
+  two.settle();
+  for (int i = 0; i < 4; ++i) {
+    one.publish_text("1");
+    two.publish_text("2");
+    // Entries and answers reach the nodes in any interleaving.
+    if (i % 2) two.settle();
+    one.settle();
+    two.settle();
+    one.settle();
+  }
+  CHECK(one.port.emitted.size() == 8);
+  CHECK(two.port.emitted.size() == 8);
+  for (std::size_t i = 0; i < 8; ++i) {
+    auto offset = "\"offset\":" + std::to_string(i + 1);
+    CHECK(one.port.emitted[i].second.find(offset) != std::string::npos);
+    CHECK(two.port.emitted[i].second.find(offset) != std::string::npos);
+  }
+}
+
+TEST_CASE("a hole is read from the log; where that can't be, every loop's subscribers are told") {
+  auto store = std::make_shared<backplane::memory_store>();
+  bench one(with_history(3), 1, store, "one"), two(with_history(3), 1, store, "two");
+  one.it->on_subscribe(one.request("a"));
+  one.settle();
+  two.it->on_subscribe(two.request("b"));
+  two.settle();
+  // Two entries for node two get lost on their way.
+  one.publish_text("1");
+  one.publish_text("2");
+  one.settle();
+  two.queue.clear();
+  two.it->on_in_doubt();
+  two.settle();
+  CHECK(two.port.emitted.size() == 2);
+  // So many that the log has lost some: nothing is skipped in silence.
+  for (int i = 0; i < 6; ++i) one.publish_text("x");
+  one.settle();
+  two.queue.clear();
+  two.it->on_in_doubt();
+  two.settle();
+  CHECK(two.port.emitted.size() == 2);
+  CHECK(two.port.dissolved == std::vector<unsigned>{0});
+  CHECK(two.it->subscribers() == 0);
+}

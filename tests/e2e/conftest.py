@@ -1,0 +1,134 @@
+"""Fixtures of the end-to-end tests: nodes as processes, and clients that watch that nobody else notices."""
+
+import asyncio
+import inspect
+import resource
+
+import pytest
+import pytest_asyncio
+
+from support.node import BASE, DidNotStart, Node, merged
+from support.tokens import token
+from support.wire import Wire
+
+UNSERVED = "does not serve it yet"  # a key that is settled but has no effect so far: its tests wait for it
+TEST_LIMIT = 60  # seconds; every wait is shorter, this is for what waits in none of them
+
+
+def pytest_configure():
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _bounded(test):
+    async def run(*args, **kwargs):
+        async with asyncio.timeout(TEST_LIMIT):
+            return await test(*args, **kwargs)
+
+    run.__name__, run.__doc__ = test.__name__, test.__doc__
+    run.__signature__ = inspect.signature(test)
+    return run
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if inspect.iscoroutinefunction(getattr(item, "obj", None)):
+            item.obj = _bounded(item.obj)
+
+
+@pytest.fixture(params=[1, 2], ids=["1 loop", "2 loops"])
+def loops(request):
+    """For what must hold whether a channel lives beside its clients or on another loop."""
+    return request.param
+
+
+@pytest_asyncio.fixture
+async def plexus(tmp_path):
+    """Starts nodes: `await plexus(config_changes, "--set", ..., environment={...})`. They are stopped and checked."""
+    nodes = []
+
+    async def start(changes=None, *arguments, environment=None, only=None):
+        folder = tmp_path / f"node{len(nodes)}"
+        folder.mkdir()
+        one = Node(folder, only if only is not None else merged(BASE, changes or {}))
+        try:
+            await one.start(*arguments, environment=environment)
+        except DidNotStart as e:
+            if UNSERVED in e.output:
+                pytest.skip(e.output.strip().rpartition("plexus.json: ")[2])
+            raise
+        nodes.append(one)
+        return one
+
+    yield start
+    faults = []
+    for one in nodes:
+        try:
+            await one.stop()
+        except Exception as e:
+            faults.append(e)
+        except AssertionError as e:
+            faults.append(e)
+    if faults:
+        raise faults[0]
+
+
+@pytest_asyncio.fixture
+async def node(plexus):
+    """A node with the usual configuration."""
+    return await plexus()
+
+
+@pytest_asyncio.fixture
+async def wire(plexus):  # so that the connections end before the nodes
+    """Opens raw connections, `await wire(node, "user")`, connected unless the user is None; all closed in the end."""
+    opened = []
+
+    async def open_one(node, user="someone", *, headers=None, path="/connection/websocket", **claims):
+        one = await Wire.open(node.port, path=path, headers=headers)
+        opened.append(one)
+        if user is not None:
+            one.client = (await one.connect(token(user, **claims)))["client"]
+        return one
+
+    yield open_one
+    for one in opened:
+        if not one.closed_with.done():
+            one.abort()
+            await one.closed()
+
+
+class Bystander:
+    """A healthy client that is there all along. Each check publishes and must get exactly that, and nothing else."""
+
+    channel = "chat:bystander"
+
+    def __init__(self, wire):
+        self.wire = wire
+        self.count = 0
+
+    async def unaffected(self):
+        self.count += 1
+        number = self.wire.start("publish", channel=self.channel, data={"n": self.count})
+        got = await self.wire.push("pub", self.channel)
+        assert got["data"] == {"n": self.count} and got["offset"] == self.count
+        await self.wire.result(number)
+        assert not self.wire.pushes() and not self.wire.closed_with.done()
+
+
+@pytest_asyncio.fixture
+async def bystander(wire):
+    """`b = await bystander(node)`; it is asked once more when the test is over."""
+    all_of_them = []
+
+    async def watch(node):
+        one = await wire(node, "bystander")
+        await one.subscribe(Bystander.channel)
+        all_of_them.append(Bystander(one))
+        await all_of_them[-1].unaffected()
+        return all_of_them[-1]
+
+    yield watch
+    for one in all_of_them:
+        await one.unaffected()

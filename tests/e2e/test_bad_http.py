@@ -1,0 +1,146 @@
+"""What isn't a WebSocket client, or an API caller without rights: a sentence, and nobody else notices."""
+
+import asyncio
+import json
+
+import pytest
+
+from support.node import API_KEY
+from support.wire import Refused, Wire, handshake, http
+
+NO_UPGRADE = {"Upgrade": None, "Connection": None, "Sec-WebSocket-Key": None, "Sec-WebSocket-Version": None}
+
+
+def is_one_sentence(text):
+    return text.endswith((".", ".\n")) and text.strip().count("\n") == 0 and 10 < len(text) < 200
+
+
+@pytest.mark.parametrize("what, status", [
+    ((lambda port: handshake(port, headers=NO_UPGRADE)), {400, 426}),
+    ((lambda port: handshake(port, headers={"Upgrade": "h2c"})), {400, 426}),
+    ((lambda port: handshake(port, headers={"Sec-WebSocket-Version": "8"})), {400, 426}),
+    ((lambda port: handshake(port, headers={"Sec-WebSocket-Key": None})), {400}),
+    ((lambda port: handshake(port, headers={"Sec-WebSocket-Key": "short"})), {400}),
+    ((lambda port: handshake(port, path="/connection/nothing")), {404}),
+    ((lambda port: handshake(port, path="/connection/websocket/")), {404}),
+    ((lambda port: b"GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n"), {404}),
+    ((lambda port: b"GET /%2e%2e/%2e%2e/etc/passwd HTTP/1.1\r\nHost: x\r\n\r\n"), {400, 404}),
+    ((lambda port: b"POST /connection/websocket HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}"), {405}),
+    ((lambda port: b"DELETE /api/publish HTTP/1.1\r\nHost: x\r\n\r\n"), {405}),
+    ((lambda port: b"POST /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"), {405}),
+    ((lambda port: b"BREW /health/live HTTP/1.1\r\nHost: x\r\n\r\n"), {400, 405}),
+    ((lambda port: b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n"), {400}),
+    ((lambda port: b"GET / HTTP/9.9\r\nHost: x\r\n\r\n"), {400, 505}),
+    ((lambda port: b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 a TLS greeting\r\n\r\n"), {400}),
+    ((lambda port: b"hello\r\n\r\n"), {400}),
+    ((lambda port: handshake(port, headers={"X-Long": "x" * 17_000})), {400, 431}),
+    ((lambda port: handshake(port, headers={f"X-{i}": "x" * 50 for i in range(300)})), {400, 431}),
+    ((lambda port: handshake(port, path="/" + "x" * 17_000)), {400, 414, 431}),
+], ids=["no upgrade", "another upgrade", "WebSocket version 8", "no key", "short key", "unknown connection path",
+        "slash too many", "unknown path", "path upwards", "POST to the WebSocket", "DELETE", "POST to metrics",
+        "unknown method", "negative length", "HTTP 9.9", "TLS", "no HTTP", "one header over 16 kB",
+        "all headers over 16 kB", "target over 16 kB"])
+async def test_what_is_not_a_client_gets_a_sentence(node, bystander, what, status):
+    await bystander(node)
+    got = await http(node.port, what(node.port))
+    assert got is not None, "closed without an answer"
+    assert got[0] in status and got[0] >= 400
+    assert is_one_sentence(got[2]), got[2]
+
+
+async def test_head_and_pipelined_requests_are_answered_in_order(node):
+    one = b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n"
+    last = b"GET /nothing HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    reader, writer = await asyncio.open_connection("127.0.0.1", node.port)
+    writer.write(b"HEAD /health/live HTTP/1.1\r\nHost: x\r\n\r\n" + one + last)
+    async with asyncio.timeout(10):
+        text = (await reader.read(-1)).decode()
+    writer.close()
+    assert [x[:3] for x in text.split("HTTP/1.1 ")[1:]] == ["200", "200", "404"]
+
+
+async def test_a_request_in_single_bytes_is_a_request(node):
+    reader, writer = await asyncio.open_connection("127.0.0.1", node.port)
+    writer.transport.get_extra_info("socket").setsockopt(6, 1, 1)  # TCP_NODELAY
+    for byte in handshake(node.port):
+        writer.write(bytes([byte]))
+        await writer.drain()
+        await asyncio.sleep(0)
+    async with asyncio.timeout(10):
+        head = await reader.readuntil(b"\r\n\r\n")
+    writer.close()
+    assert head.startswith(b"HTTP/1.1 101 ")
+
+
+async def test_an_api_call_without_the_key_is_refused(node, bystander):
+    await bystander(node)
+    body = json.dumps({"channel": "chat:bystander", "data": "smuggled"})
+    for headers in ({}, {"X-API-Key": ""}, {"X-API-Key": "wrong"}, {"X-API-Key": API_KEY[:-1]},
+                    {"X-API-Key": API_KEY + "x"}, {"Authorization": "apikey wrong"},
+                    {"Authorization": f"Bearer {API_KEY}"}):
+        got = await node.api.request("POST", "/api/publish", data=body, headers=headers)
+        assert got.status == 401, headers
+    assert (await node.api.request("POST", "/api/publish?api_key=wrong", data=body)).status == 401
+
+
+async def test_the_key_may_come_in_three_ways(node):
+    for path, headers in (("/api/info", {"X-API-Key": API_KEY}), ("/api/info", {"Authorization": f"apikey {API_KEY}"}),
+                          (f"/api/info?api_key={API_KEY.replace(' ', '%20')}", {})):
+        got = await node.api.request("POST", path, data="{}", headers=headers)
+        assert got.status == 200 and "result" in json.loads(got.text), path
+
+
+@pytest.mark.parametrize("body", ["", "{", "nonsense", '{"channel":"chat:a","data":}', '{"channel":"chat:a"',
+                                  b"\xff\xfe", '{"channel":"chat:a","data":1}}', "[" * 100_000])
+async def test_broken_json_to_the_api_is_400(node, bystander, body):
+    await bystander(node)
+    assert (await node.api.raw("publish", body)).status == 400
+
+
+async def test_other_faults_of_an_api_call(node):
+    assert (await node.api.raw("nothing", "{}")).status == 404
+    assert (await node.api.request("GET", "/api/publish", headers={"X-API-Key": API_KEY})).status == 405
+    for body, code in (('{"channel":"chat:a"}', 107), ('{"data":1}', 107), ('{"channel":"","data":1}', 107),
+                       ('{"channel":"nowhere:a","data":1}', 102), ('{"channel":5,"data":1}', None),
+                       ('{"channel":"%s","data":1}' % ("x" * 300), 107), ("[]", None)):
+        got = await node.api.raw("publish", body)
+        if code is None:
+            assert got.status == 400 or json.loads(got.text)["error"]["code"] == 107, body
+        else:
+            assert got.status == 200 and json.loads(got.text)["error"]["code"] == code, body
+
+
+async def test_a_body_of_100_megabytes_is_refused_without_taking_it(node, bystander):
+    await bystander(node)
+    before = node.resident()
+    head = f"POST /api/publish HTTP/1.1\r\nHost: x\r\nX-API-Key: {API_KEY}\r\nContent-Length: 100000000\r\n\r\n"
+    got = await http(node.port, head.encode() + b"x" * 2_000_000)
+    assert got is not None and got[0] == 413 and is_one_sentence(got[2]), got
+    assert node.resident() - before < 8_000_000
+
+
+async def test_a_chunked_body_over_the_limit_is_refused(node, bystander):
+    await bystander(node)
+    head = f"POST /api/publish HTTP/1.1\r\nHost: x\r\nX-API-Key: {API_KEY}\r\nTransfer-Encoding: chunked\r\n\r\n"
+    chunk = b"10000\r\n" + b"x" * 65536 + b"\r\n"
+    got = await http(node.port, head.encode() + chunk * 30 + b"0\r\n\r\n")
+    assert got is not None and got[0] == 413, got
+
+
+async def test_the_api_is_off_without_a_key(plexus):
+    node = await plexus({"api": {"key": ""}})
+    got = await node.api.raw("info", "{}")
+    assert got.status == 403 and is_one_sentence(got.text)
+
+
+async def test_a_subprotocol_that_is_not_spoken_is_not_chosen(node):
+    one = await Wire.open(node.port, headers={"Sec-WebSocket-Protocol": "soap, centrifuge-json"})
+    assert one.headers["sec-websocket-protocol"] == "centrifuge-json"
+    await one.close()
+    try:
+        one = await Wire.open(node.port, headers={"Sec-WebSocket-Protocol": "soap"})
+    except Refused as e:
+        assert 400 <= e.status < 500
+    else:
+        assert "sec-websocket-protocol" not in one.headers
+        await one.close()

@@ -1,0 +1,237 @@
+#include "tests/instructions/stage.hpp"
+
+#include "transport/transport_metrics.hpp"
+
+#include <caf/send.hpp>
+
+namespace instruction_scenario {
+
+namespace metrics = transport::metrics;
+namespace websocket = transport::websocket;
+
+std::string frame(opcode kind, std::string_view payload) {
+  std::string out;
+  websocket::append_header(out, kind, payload.size());
+  out[1] = static_cast<char>(out[1] | 0x80);
+  constexpr std::string_view mask = "\x37\xfa\x21\x3d";
+  out += mask;
+  for (std::size_t i = 0; i < payload.size(); ++i) out += static_cast<char>(payload[i] ^ mask[i % 4]);
+  return out;
+}
+
+// -- a session
+// --------------------------------------------------------------------------------------------------------
+
+session::session(stage& on, session_id id) :
+    on_(on), id_(id), client_(runtime::spawn_on<connection::connection_actor>(on.home(), on.env_, id, on.codec_)) {}
+
+void session::feed(std::string_view bytes) {
+  std::string copy(bytes); // it is unmasked in place
+  reader_.feed(copy, *this);
+}
+
+void session::put(std::string_view bytes) {
+  count(bytes);
+  out_.append(bytes);
+}
+
+void session::send(std::string_view message) {
+  if (message.empty()) return;
+  on_.table.cut(*this);
+  std::string bytes;
+  transport::append_framed(bytes, framing, message);
+  metrics::messages_out.add();
+  put(bytes);
+}
+
+void session::release(std::string_view first) {
+  if (!held_) {
+    send(first);
+    return;
+  }
+  std::string bytes;
+  transport::append_framed(bytes, framing, first);
+  count(bytes);
+  out_.prepend(bytes);
+  held_ = false;
+}
+
+void session::take(transport::segment s) {
+  count(std::string_view(s.data->bytes).substr(s.from, s.size()));
+  out_.append(std::move(s));
+}
+
+void session::lose(bool clean) {
+  if (lost) return;
+  lost = true;
+  on_.table.remove_all(*this);
+  caf::anon_send(client_, connection::lost{clean});
+  client_ = nullptr;
+}
+
+bool session::on_message(opcode, protocol::padded_text message) {
+  metrics::messages_in.add();
+  caf::anon_send(client_, connection::inbound{std::move(message)});
+  return true;
+}
+
+bool session::on_ping(std::string_view payload) {
+  std::string bytes;
+  websocket::append_header(bytes, opcode::pong, payload.size());
+  bytes.append(payload);
+  on_.table.cut(*this);
+  put(bytes);
+  return true;
+}
+
+bool session::on_close(websocket::close_status code, std::string_view) {
+  std::string bytes;
+  websocket::append_close(bytes, static_cast<std::uint16_t>(code), {});
+  put(bytes);
+  lose(true);
+  return false;
+}
+
+void session::on_fault(websocket::close_status, std::string_view) {
+  ++on_.got.others;
+}
+
+void session::count(std::string_view bytes) {
+  auto& got = on_.got;
+  got.bytes += bytes.size();
+  const auto byte = [&bytes](std::size_t i) {
+    return static_cast<std::size_t>(static_cast<unsigned char>(bytes[i]));
+  };
+  while (!bytes.empty()) {
+    const auto kind = static_cast<opcode>(byte(0) & 15);
+    std::size_t size = byte(1), begin = 2;
+    if (size == 126) {
+      size = byte(2) << 8 | byte(3);
+      begin = 4;
+    } else if (size == 127) {
+      size = byte(6) << 24 | byte(7) << 16 | byte(8) << 8 | byte(9);
+      begin = 10;
+    }
+    const auto text = bytes.substr(begin, size);
+    const auto has = [text](std::string_view what) {
+      return text.substr(0, 60).find(what) != std::string_view::npos;
+    };
+    if (kind == opcode::pong) {
+      ++got.pongs;
+    } else if (kind == opcode::close) {
+      ++got.closes;
+    } else if (text == "{}") {
+      ++got.pings;
+    } else if (text.starts_with("{\"id\":")) {
+      ++got.replies;
+      last_reply = text;
+    } else if (has("\"pub\":")) {
+      ++got.publications;
+      last_publication = text;
+    } else if (has("\"join\":")) {
+      ++got.joins;
+    } else if (has("\"leave\":")) {
+      ++got.leaves;
+    } else {
+      ++got.others;
+    }
+    bytes.remove_prefix(begin + size);
+  }
+}
+
+// -- the node
+// ---------------------------------------------------------------------------------------------------------
+
+class stage::actor final : public runtime::pinned_actor {
+public:
+  actor(caf::actor_config& config, runtime::loop& home, stage& of) :
+      runtime::pinned_actor(config, home, "transport"), of_(of) {}
+
+  caf::behavior make_behavior() override {
+    return {
+        [this](const channel::fan_out& m) { of_.table.emit(*m.what); },
+        [this](const channel::deliver& m) { of_.send(m.to, m.bytes); },
+        [this](const channel::admit& m) {
+          of_.send(m.to, m.bytes);
+          if (auto* s = of_.find(m.to)) of_.table.add(*s, m.channel, m.join_leave);
+        },
+        [this](const channel::dissolve&) { ++of_.got.others; },
+    };
+  }
+
+private:
+  stage& of_;
+};
+
+stage::stage(config::settings all) :
+    settings_(std::make_shared<const config::settings>(std::move(all))),
+    plane_(
+        std::make_shared<backplane::memory_store>(), "node", *this,
+        [this](std::string_view channel, backplane::backplane::task work) { loops_.of(channel).post(work); },
+        [] {
+          return std::chrono::duration_cast<std::chrono::milliseconds>(
+              std::chrono::system_clock::now().time_since_epoch());
+        }),
+    channels_(loops_, plane_, settings_),
+    env_{home(),
+         *this,
+         runtime::spawn_on<actor>(home(), *this),
+         channels_,
+         clients_,
+         settings_,
+         std::make_shared<connection::token_verifier>(settings_->client.token),
+         "1.0"} {
+  channels_.connect_transports({env_.transport});
+  home().at_turn_end([this] {
+    table.close_batches();
+    table.accepted().clear();
+    for (auto& s : sessions_) s->flush();
+  });
+}
+
+stage::~stage() {
+  for (auto& s : sessions_) s->lose(false);
+  turn();
+  for (const auto& [name, entry] : channels_.table(home()).all())
+    caf::anon_send_exit(entry.actor, caf::exit_reason::user_shutdown);
+  turn();
+}
+
+session& stage::open() {
+  const session_id id{static_cast<std::uint32_t>(sessions_.size()), 1};
+  return *sessions_.emplace_back(std::make_unique<session>(*this, id));
+}
+
+void stage::turn() {
+  // A message takes a few rounds from actor to actor, all of them in one turn; what a full turn left over, in the
+  // next.
+  for (int i = 0; i < 3; ++i) home().turn(false);
+}
+
+void stage::send(session_id to, std::string_view bytes) {
+  if (auto* s = find(to)) s->send(bytes);
+}
+
+void stage::hold(session_id who) {
+  if (auto* s = find(who)) s->hold(true);
+}
+
+void stage::release(session_id who, std::string_view first) {
+  if (auto* s = find(who)) s->release(first);
+}
+
+void stage::dismiss(session_id who, std::string_view channel) {
+  if (auto* s = find(who)) table.remove(*s, channel);
+}
+
+void stage::close(session_id who, std::uint16_t code, std::string_view reason) {
+  auto* s = find(who);
+  if (!s) return;
+  table.cut(*s);
+  std::string bytes;
+  websocket::append_close(bytes, code, reason);
+  s->put(bytes);
+  s->lose(true);
+}
+
+} // namespace instruction_scenario
