@@ -143,8 +143,10 @@ void presence_actor::load() {
     if (ended_) return;
     loading_ = false;
     if (snapshot) {
-      // Subscribers are told the difference: a snapshot repairs this node's view, not theirs.
-      for (auto& change : members_.reset(*snapshot)) announce(change);
+      // Subscribers are told the difference: a snapshot repairs this node's view, not theirs. The first one is no news.
+      auto first = !members_.known();
+      for (auto& change : members_.reset(*snapshot))
+        if (!first) announce(change);
       if (members_.behind()) load();
     } else {
       failed_calls.add();

@@ -84,7 +84,7 @@ int serve(const options& from) {
                             {"address", settings->listen.address},
                             {"port", n.port()},
                             {"internal_port", internal},
-                            {"max_clients", node::clients_that_fit()},
+                            {"max_clients", n.max_clients()},
                             {"insecure", settings->client.insecure ? "yes" : "no"}});
         if (settings->client.insecure)
           runtime::log::warn("node", "client.insecure is on: no tokens, everyone may do everything");

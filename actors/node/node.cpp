@@ -31,6 +31,7 @@ node::~node() {
 
 std::uint16_t node::port() const { return parts_->public_port->port(); }
 std::uint16_t node::internal_port() const { return parts_->internal_port ? parts_->internal_port->port() : 0; }
+std::size_t node::max_clients() const { return parts_->limit.max; }
 const std::string& node::name() const { return parts_->name; }
 
 void node::run(const std::function<void()>& ready, reader reload) {

@@ -25,6 +25,8 @@ public:
   /// 0 without an internal port.
   [[nodiscard]] std::uint16_t internal_port() const;
   [[nodiscard]] const std::string& name() const;
+  /// Clients that it takes: `node.max_connections`, or what the open-file limit allows.
+  [[nodiscard]] std::size_t max_clients() const;
 
   /// Called on a signal to read the configuration again; returns null when it is faulty (and has logged why).
   using reader = std::function<std::unique_ptr<config::settings>()>;
@@ -37,8 +39,5 @@ private:
   struct parts;
   std::unique_ptr<parts> parts_;
 };
-
-/// Clients that fit into this process: its open-file limit less a reserve for everything else.
-std::size_t clients_that_fit();
 
 } // namespace plexus::node

@@ -11,6 +11,7 @@
 
 #include <openssl/rand.h>
 
+#include <malloc.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -61,7 +62,7 @@ std::chrono::milliseconds unix_time() {
 
 } // namespace
 
-std::size_t clients_that_fit() {
+std::size_t node::parts::clients_that_fit() {
   auto all = descriptor_limit();
   return all > 2 * reserved_descriptors ? all - reserved_descriptors : all / 2;
 }
@@ -172,7 +173,18 @@ void node::parts::pulse() {
     return;
   }
   plane->tick();
+  give_memory_back();
   loops.at(0).arm(timer, loops.at(0).now() + std::chrono::seconds(1));
+}
+
+// What a wave of clients leaves behind is scattered over pages that the allocator keeps; after many have gone it is
+// told to return them. Rarely: it walks the whole heap.
+void node::parts::give_memory_back() {
+  auto clients_now = limit.clients.load();
+  most_clients = std::max(most_clients, clients_now);
+  if (most_clients < clients_now + trim_after) return;
+  ::malloc_trim(0);
+  most_clients = clients_now;
 }
 
 // Everyone is told to go, one after the other: they come again at once, and the other nodes want to live too.

@@ -57,6 +57,10 @@ struct node::parts {
   } timer{*this};
   std::chrono::steady_clock::time_point drain_end{};
 
+  static constexpr std::size_t trim_after = 1000;
+  std::size_t most_clients = 0; ///< since memory was given back
+
+  void give_memory_back();
   void add_routes();
   void wait_for_signal();
   void on_signal(int which);
@@ -65,6 +69,8 @@ struct node::parts {
   void end();
   void apply(const config::settings& fresh);
   [[nodiscard]] std::size_t max_clients() const;
+  /// The open-file limit less a reserve for everything that isn't a client.
+  static std::size_t clients_that_fit();
 };
 
 } // namespace plexus::node

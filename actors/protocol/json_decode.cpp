@@ -63,7 +63,7 @@ bool read(reader& in, subscribe_command& out) {
 bool read(reader& in, publish_command& out) {
   const auto field = [&](std::string_view key) {
     if (key == "channel") return in.string(out.channel);
-    if (key == "data") return payload(in, out.data);
+    if (key == "data") return in.raw(out.data); // to publish `null` is to publish something
     return in.skip();
   };
   return in.object(field) && !out.channel.empty();

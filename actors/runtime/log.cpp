@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 #include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/pattern_formatter.h>
 #include <spdlog/spdlog.h>
 
 #include <atomic>
@@ -9,6 +10,26 @@
 namespace plexus::runtime::log {
 
 namespace {
+
+// Levels are printed by the names that `log.level` takes, not by spdlog's.
+class level_name final : public spdlog::custom_flag_formatter {
+public:
+  void format(const spdlog::details::log_msg& message, const std::tm&, spdlog::memory_buf_t& out) override {
+    static constexpr std::string_view names[] = {"trace", "debug", "info", "warn", "error", "error", "off"};
+    auto name = names[message.level];
+    out.append(name.data(), name.data() + name.size());
+  }
+  std::unique_ptr<custom_flag_formatter> clone() const override { return std::make_unique<level_name>(); }
+};
+
+void use_pattern(spdlog::logger& on, const char* pattern) {
+  auto formatter = std::make_unique<spdlog::pattern_formatter>();
+  formatter->add_flag<level_name>('*').set_pattern(pattern);
+  on.set_formatter(std::move(formatter));
+}
+
+constexpr auto text_pattern = "%Y-%m-%dT%H:%M:%S.%e%z %^%*%$ %v";
+constexpr auto json_pattern = R"({"time":"%Y-%m-%dT%H:%M:%S.%e%z","level":"%*",%v})";
 
 std::atomic<bool> as_json{false};
 
@@ -26,7 +47,7 @@ spdlog::level::level_enum level_of(config::log_level l) noexcept {
 spdlog::logger& logger() {
   static auto* out = [] {
     auto made = spdlog::stderr_color_mt("plexus");
-    made->set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %^%l%$ %v");
+    use_pattern(*made, text_pattern);
     made->flush_on(spdlog::level::trace);
     return made.get();
   }();
@@ -42,10 +63,7 @@ std::string json_text(std::string_view text) {
 void configure(config::log_level level, config::log_format format) {
   as_json = format == config::log_format::json;
   logger().set_level(level_of(level));
-  if (as_json)
-    logger().set_pattern(R"({"time":"%Y-%m-%dT%H:%M:%S.%e%z","level":"%l",%v})");
-  else
-    logger().set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %^%l%$ %v");
+  use_pattern(logger(), as_json ? json_pattern : text_pattern);
 }
 
 bool enabled(config::log_level level) noexcept { return logger().should_log(level_of(level)); }

@@ -9,7 +9,7 @@
 namespace plexus::runtime {
 
 namespace {
-const metrics::counter failures{"plexus_actor_failures_total",
+const metrics::counter actor_failures{"plexus_actor_failures_total",
                                 "Actors ended by an exception: each is a defect, see the log."};
 }
 
@@ -17,7 +17,7 @@ pinned_actor::pinned_actor(caf::actor_config& config, loop& home, std::string_vi
   : caf::event_based_actor(config), home_(home), kind_(kind) {
   set_exception_handler([this](std::exception_ptr& thrown) -> caf::error {
     failed_ = true;
-    failures.add();
+    actor_failures.add();
     std::string why = "unknown";
     try {
       std::rethrow_exception(thrown);

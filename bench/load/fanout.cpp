@@ -153,12 +153,12 @@ private:
   std::uint64_t other(swarm& all, client& which, const frame& in, const char* frame_at) {
     if (in.opcode == op_close) throw std::runtime_error("a subscriber was closed: " + std::string(in.payload));
     all.answer_ping(which, in);
-    if (first_.empty()) first_.assign(frame_at, in.size);
     std::uint64_t found = 0;
     for (auto at = in.payload.find(R"("pub":{)"); at != std::string_view::npos;
          at = in.payload.find(R"("pub":{)", at + 1)) {
       ++found;
     }
+    if (found > 0 && first_.empty()) first_.assign(frame_at, in.size);
     return found;
   }
 

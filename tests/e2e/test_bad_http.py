@@ -6,7 +6,7 @@ import json
 import pytest
 
 from support.node import API_KEY
-from support.wire import Refused, Wire, handshake, http
+from support.wire import TEXT, Refused, Wire, frame, handshake, http, read_response
 
 NO_UPGRADE = {"Upgrade": None, "Connection": None, "Sec-WebSocket-Key": None, "Sec-WebSocket-Version": None}
 
@@ -144,3 +144,63 @@ async def test_a_subprotocol_that_is_not_spoken_is_not_chosen(node):
     else:
         assert "sec-websocket-protocol" not in one.headers
         await one.close()
+
+
+async def test_frames_may_follow_the_handshake_at_once(node):
+    reader, writer = await asyncio.open_connection("127.0.0.1", node.port)
+    connect = json.dumps({"id": 1, "connect": {"token": node.token("ann")}}).encode()
+    writer.write(handshake(node.port) + frame(TEXT, connect))
+    async with asyncio.timeout(10):
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101 ")
+        assert (await reader.readexactly(20))[2:].startswith((b'{"id":1,"connect":', b'\x00'))
+    writer.close()
+
+
+async def test_who_waits_for_100_continue_gets_it(node):
+    body = b'{"channel":"chat:a","data":"%s"}' % (b"x" * 5000)
+    reader, writer = await asyncio.open_connection("127.0.0.1", node.port)
+    writer.write(f"POST /api/publish HTTP/1.1\r\nHost: x\r\nX-API-Key: {API_KEY}\r\nExpect: 100-continue\r\n"
+                 f"Content-Length: {len(body)}\r\n\r\n".encode())
+    async with asyncio.timeout(10):
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 100 ")
+        writer.write(body)
+        status, _, answer = await read_response(reader)
+    writer.close()
+    assert status == 200 and json.loads(answer)["result"]["offset"] == 1
+
+
+@pytest.mark.parametrize("lines", [
+    "Content-Length: 2\r\nContent-Length: 3", "Content-Length: 2\r\nTransfer-Encoding: chunked",
+    "Transfer-Encoding: gzip", "Content-Length: 2x", "Content-Length : 2", "Content-Length: 99999999999999999999",
+    "X-Header\x00: 1", "no colon",
+])
+async def test_a_body_whose_length_is_in_doubt_is_refused(node, bystander, lines):
+    """What a proxy in front might read otherwise is no request at all."""
+    await bystander(node)
+    raw = f"POST /api/info HTTP/1.1\r\nHost: x\r\nX-API-Key: {API_KEY}\r\n{lines}\r\n\r\n{{}}".encode()
+    got = await http(node.port, raw)
+    assert got is not None and got[0] in (400, 411, 413, 501), got
+
+
+async def test_many_requests_on_one_connection(node):
+    reader, writer = await asyncio.open_connection("127.0.0.1", node.port)
+    body = b'{"channel":"chat:a","data":1}'
+    one = f"POST /api/publish HTTP/1.1\r\nHost: x\r\nX-API-Key: {API_KEY}\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    writer.write((one + body) * 300)
+    async with asyncio.timeout(20):
+        offsets = [json.loads((await read_response(reader))[2])["result"]["offset"] for _ in range(300)]
+    writer.close()
+    assert offsets == list(range(1, 301))
+
+
+async def test_a_request_whose_sender_shuts_its_side_is_answered(node):
+    """As `printf ... | nc` does it."""
+    body = b'{"channel":"chat:a","data":1}'
+    reader, writer = await asyncio.open_connection("127.0.0.1", node.port)
+    writer.write(f"POST /api/publish HTTP/1.1\r\nHost: x\r\nX-API-Key: {API_KEY}\r\nContent-Length: {len(body)}\r\n\r\n"
+                 .encode() + body)
+    writer.write_eof()
+    async with asyncio.timeout(10):
+        got = await read_response(reader)
+    writer.close()
+    assert got is not None and got[0] == 200

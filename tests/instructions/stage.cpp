@@ -10,9 +10,14 @@ namespace metrics = transport::metrics;
 namespace websocket = transport::websocket;
 
 std::string frame(opcode kind, std::string_view payload) {
-  std::string out;
-  websocket::append_header(out, kind, payload.size());
-  out[1] = static_cast<char>(out[1] | 0x80);
+  std::string out(1, static_cast<char>(0x80U | static_cast<unsigned>(kind)));
+  if (payload.size() < 126) {
+    out += static_cast<char>(0x80U | payload.size());
+  } else {
+    out += static_cast<char>(0x80U | 126U);
+    out += static_cast<char>(payload.size() >> 8);
+    out += static_cast<char>(payload.size() & 255);
+  }
   constexpr std::string_view mask = "\x37\xfa\x21\x3d";
   out += mask;
   for (std::size_t i = 0; i < payload.size(); ++i) out += static_cast<char>(payload[i] ^ mask[i % 4]);
@@ -167,7 +172,9 @@ stage::stage(config::settings all) :
     settings_(std::make_shared<const config::settings>(std::move(all))),
     plane_(
         std::make_shared<backplane::memory_store>(), "node", *this,
-        [this](std::string_view channel, backplane::backplane::task work) { loops_.of(channel).post(work); },
+        [this](std::string_view channel, backplane::backplane::task work) {
+          loops_.of(channel).post(std::move(work));
+        },
         [] {
           return std::chrono::duration_cast<std::chrono::milliseconds>(
               std::chrono::system_clock::now().time_since_epoch());

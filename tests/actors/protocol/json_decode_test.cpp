@@ -116,7 +116,7 @@ TEST_CASE("publish leaves the payload's bytes alone") {
                            "-0.0", "\"\\ud800\"", "true", "\"\xE2\x98\x83\"", R"({"id":9,"publish":{}})"})
     CHECK(data_of(data) == data);
   CHECK(data_of("  \t[1 , 2]  ") == "[1 , 2]");
-  CHECK(data_of("null") == "");
+  CHECK(data_of("null") == "null"); // to publish null is to publish something
   one<publish_command>(R"({"id":3,"publish":{"channel":"c"}})",
                        [](const command&, const publish_command& body) { CHECK(body.data.empty()); });
 }
@@ -161,6 +161,8 @@ TEST_CASE("history has a limit, a position and a direction") {
 }
 
 TEST_CASE("rpc, refresh and send") {
+  CHECK(decode(R"({"id":6,"rpc":{"method":"m","data":null}})",
+               [](const command& c) { CHECK(std::get<rpc_command>(c.body).data.empty()); }) == 1);
   one<rpc_command>(R"({"id":6,"rpc":{"method":"game.move","data":{"x":1}}})",
                    [](const command&, const rpc_command& body) {
                      CHECK(body.method == "game.move");
@@ -180,6 +182,14 @@ TEST_CASE("several commands share a message, in their order") {
                     "{}\n{\"id\":3,\"publish\":{\"channel\":\"b\",\"data\":{}}}\n"s;
   CHECK(decode(text, [&](const command& c) { ids.push_back(c.id); }) == 4);
   CHECK(ids == std::vector<std::uint32_t>{1, 2, 0, 3});
+}
+
+TEST_CASE("a command's own bytes are a message with that command alone") {
+  std::vector<std::string> raw;
+  const auto keep = [&](const command& c) { raw.emplace_back(c.raw); };
+  CHECK(decode("{\"send\":{}}\n{\"id\":2,\r\"connect\":{}}\r\n{}\n", keep) == 3);
+  REQUIRE(raw == std::vector<std::string>{"{\"send\":{}}", "{\"id\":2,\"connect\":{}}", "{}"});
+  for (const auto& message : raw) CHECK(decode(message) == 1);
 }
 
 TEST_CASE("what stood before a fault has been handled") {

@@ -1,4 +1,5 @@
-// What a back end does to its clients: subscriptions it gives and takes, disconnects, renewals; and a node that stops.
+// What a back end does to its clients: subscriptions it gives and takes, disconnects, renewals; and a node that
+// stops.
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, test } from 'node:test';
 
@@ -37,7 +38,8 @@ for (const loops of [1, 2]) {
       const { presence } = await node.api('presence', { channel: 'given:b' });
       assert.deepEqual(Object.values(presence).map((m) => [m.user, m.chan_info]), [['ann', { seat: 4 }]]);
       client.disconnect();
-      await eventually(() => node.api('presence_stats', { channel: 'given:a' }), (s) => s.num_clients === 0, 'nobody');
+      await eventually(() => node.api('presence_stats', { channel: 'given:a' }),
+        (s) => s.num_clients === 0, 'nobody');
     });
 
     test('subscribe: the client has the channel from then on; unsubscribe: no more', async () => {
@@ -87,7 +89,8 @@ for (const loops of [1, 2]) {
       const [one, two] = [await connected_client(node, 'ann'), await connected_client(node, 'ann')];
       const lost = event(one, 'connecting');
       const back = event(one, 'connected');
-      await node.api('disconnect', { user: 'ann', client: one.id, disconnect: { code: 4100, reason: 'move over' } });
+      await node.api('disconnect',
+        { user: 'ann', client: one.id, disconnect: { code: 4100, reason: 'move over' } });
       assert.deepEqual(await lost, { code: 4100, reason: 'move over' });
       assert.notEqual((await back).client, one.id);
       assert.equal(two.state, 'connected');
@@ -130,7 +133,8 @@ for (const loops of [1, 2]) {
     test('broadcast reaches each channel; a batch answers each command in its place', async () => {
       const client = await connected_client(node, 'ann');
       const got = [collect(await subscribed(client, 'room:b1')), collect(await subscribed(client, 'room:b2'))];
-      const { responses } = await node.api('broadcast', { channels: ['room:b1', 'nowhere:b', 'room:b2'], data: 'all' });
+      const channels = ['room:b1', 'nowhere:b', 'room:b2'];
+      const { responses } = await node.api('broadcast', { channels, data: 'all' });
       assert.deepEqual(responses.map((r) => r.error?.code ?? r.result.offset), [1, 102, 1]);
       for (const g of got) { await g.until(1); assert.equal(g[0].data, 'all'); }
       const answer = await node.api_raw('batch', { commands: [

@@ -1,5 +1,5 @@
-// Channels as an application uses them: publishing, history, presence, limits, order. Once with one event loop, once
-// with two, where a channel and its subscribers may live on different loops.
+// Channels as an application uses them: publishing, history, presence, limits, order. Once with one event loop,
+// once with two, where a channel and its subscribers may live on different loops.
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, test } from 'node:test';
 
@@ -46,7 +46,8 @@ for (const loops of [1, 2]) {
     test('data of every JSON kind arrives as it was', async () => {
       const sub = await subscribed(await connected_client(node, 'ann'), 'room:kinds');
       const got = collect(sub);
-      const kinds = [null, true, 0, -1.5e-7, 12345678901234, '', 'line\nbreak', [], {}, [[]], 'null', { a: { b: [{}] } }];
+      const kinds = [null, true, 0, -1.5e-7, 12345678901234, '', 'line\nbreak', [], {}, [[]], 'null',
+        { a: { b: [{}] } }];
       for (const kind of kinds) await node.api('publish', { channel: 'room:kinds', data: kind });
       await got.until(kinds.length);
       assert.deepEqual(got.map((p) => p.data), kinds);
@@ -123,7 +124,8 @@ for (const loops of [1, 2]) {
       const kept = await subscribed(client, 'kept:a');
       await assert.rejects(kept.history({ limit: 1 }), { code: 103 });
       await assert.rejects(kept.presence(), { code: 103 });
-      const reader = await connected_client(node, 'bob', { claims: { can: { presence: ['kept:*'], history: ['kept:*'] } } });
+      const can = { presence: ['kept:*'], history: ['kept:*'] };
+      const reader = await connected_client(node, 'bob', { claims: { can } });
       const read = await subscribed(reader, 'kept:a');
       await read.history({ limit: 1 });
       assert.equal(Object.keys((await read.presence()).clients).length, 2);
@@ -157,7 +159,8 @@ for (const loops of [1, 2]) {
       const [ann, bob] = [await connected_client(node, 'ann'), await connected_client(node, 'bob')];
       const sub = ann.newSubscription('room:joins');
       const seen = [];
-      for (const kind of ['join', 'leave']) sub.on(kind, (ctx) => seen.push([kind, ctx.info.user, ctx.info.client]));
+      for (const kind of ['join', 'leave'])
+        sub.on(kind, (ctx) => seen.push([kind, ctx.info.user, ctx.info.client]));
       const own = event(sub, 'join', { accept: (ctx) => ctx.info.client === ann.id });
       sub.subscribe();
       await own;
@@ -245,9 +248,9 @@ for (const loops of [1, 2]) {
       await raw.reply(1);
       const channel = 'room:in-flight';
       const ids = range(2, 8);
-      raw.say(ids.map((id) => JSON.stringify(id % 2 ? { id, unsubscribe: { channel } } : { id, subscribe: { channel } }))
-        .join('\n'));
-      for (const id of ids) assert.ok((await raw.reply(id))[id % 2 ? 'unsubscribe' : 'subscribe'], `command ${id}`);
+      const kind = (id) => (id % 2 ? 'unsubscribe' : 'subscribe');
+      raw.say(ids.map((id) => JSON.stringify({ id, [kind(id)]: { channel } })).join('\n'));
+      for (const id of ids) assert.ok((await raw.reply(id))[kind(id)], `command ${id}`);
       assert.deepEqual(raw.messages.map((m) => m.id).filter((id) => id > 1), ids);
       raw.say({ id: 9, presence_stats: { channel } });
       assert.deepEqual((await raw.reply(9)).presence_stats, { num_clients: 1, num_users: 1 });
@@ -328,7 +331,7 @@ for (const loops of [1, 2]) {
       assert.equal((await gone).code, 3); // the library's "message size limit exceeded", from close code 1009
     });
 
-    test('128 channels are the limit of a connection: the next is error 106, and one given back makes room', async () => {
+    test('128 channels are the limit of a connection: the next is error 106, one given back makes room', async () => {
       const client = await connected_client(node, 'ann');
       const subs = range(1, 128).map((n) => client.newSubscription(`plain:c${n}`));
       for (const sub of subs) sub.subscribe();

@@ -9,6 +9,12 @@ import WebSocket from 'ws';
 import { api_key, connect_client, connected_client, disconnect_all, event, jwt, raw_socket, seconds_from_now,
   start_node, subscribed, within } from './support.mjs';
 
+const settings = {
+  client: { expired_close_delay: '1s', connect_timeout: '1s', allowed_origins: ['*.good.example'] },
+  channels: { namespaces: { room: { subscribe: 'user', publish: 'subscriber', presence: true },
+    closed: { subscribe: 'token' } } },
+};
+
 /// The status of a WebSocket handshake that a page of `origin` asks for.
 async function handshake(node, origin) {
   const socket = new WebSocket(node.ws, origin === undefined ? {} : { headers: { Origin: origin } });
@@ -23,13 +29,7 @@ async function handshake(node, origin) {
 
 describe('connecting', { timeout: 60000 }, () => {
   let node;
-  before(async () => {
-    node = await start_node({
-      client: { expired_close_delay: '1s', connect_timeout: '1s', allowed_origins: ['*.good.example'] },
-      channels: { namespaces: { room: { subscribe: 'user', publish: 'subscriber', presence: true },
-        closed: { subscribe: 'token' } } },
-    });
-  });
+  before(async () => { node = await start_node(settings); });
   afterEach(disconnect_all);
   after(() => node.stop());
 
@@ -78,58 +78,12 @@ describe('connecting', { timeout: 60000 }, () => {
     assert.equal(asked, 1);
   });
 
-  test('an expiring connection token is renewed on the same connection', async () => {
-    let asked = 0;
-    let third;
-    const renewed = new Promise((done) => { third = done; });
-    const client = await connected_client(node, 'ann', { getToken: async () => {
-      asked += 1;
-      if (asked === 3) third();
-      return jwt({ sub: 'ann', exp: seconds_from_now(2) });
-    } });
-    const lost = [];
-    client.on('connecting', (ctx) => lost.push(ctx));
-    await within(renewed, 12000, 'three tokens');
-    const sub = await subscribed(client, 'room:renewed');
-    assert.deepEqual(Object.keys((await sub.presence()).clients), [client.id]);
-    assert.deepEqual(lost, []);
-  });
-
-  test('a connection whose token is not renewed is closed with 3005', async () => {
-    const raw = await raw_socket(node);
-    raw.say({ id: 1, connect: { token: jwt({ sub: 'ann', exp: seconds_from_now(2) }) } });
-    const reply = await raw.reply(1);
-    assert.equal(reply.connect.expires, true);
-    assert.ok(reply.connect.ttl >= 1 && reply.connect.ttl <= 2, `ttl ${reply.connect.ttl}`);
-    assert.equal((await raw.closed(8000)).code, 3005);
-  });
-
   test('renewing with the token of another user is final: 3500', async () => {
     const raw = await raw_socket(node);
     raw.say({ id: 1, connect: { token: jwt({ sub: 'ann', exp: seconds_from_now(60) }) } });
     await raw.reply(1);
     raw.say({ id: 2, refresh: { token: jwt({ sub: 'bob', exp: seconds_from_now(60) }) } });
     assert.equal((await raw.closed()).code, 3500);
-  });
-
-  test('an expiring subscription token is renewed on the same subscription', async () => {
-    const client = await connected_client(node, 'ann');
-    let asked = 0;
-    let third;
-    const renewed = new Promise((done) => { third = done; });
-    const sub = await subscribed(client, 'closed:expiring', { getToken: async ({ channel }) => {
-      asked += 1;
-      if (asked === 3) third();
-      return jwt({ sub: 'ann', channel, exp: seconds_from_now(2) });
-    } });
-    const lost = [];
-    sub.on('subscribing', (ctx) => lost.push(ctx));
-    sub.on('unsubscribed', (ctx) => lost.push(ctx));
-    await within(renewed, 12000, 'three tokens');
-    const got = event(sub, 'publication');
-    await node.api('publish', { channel: 'closed:expiring', data: 'still here' });
-    assert.equal((await got).data, 'still here');
-    assert.deepEqual(lost, []);
   });
 
   test('an expired subscription token is error 109: the client fetches another', async () => {
@@ -197,11 +151,6 @@ describe('connecting', { timeout: 60000 }, () => {
     assert.equal(connected, false);
   });
 
-  test('a socket that says nothing is closed with 3502', async () => {
-    const raw = await raw_socket(node);
-    assert.equal((await raw.closed()).code, 3502);
-  });
-
   test('anything but connect as the first command is 3501', async () => {
     const raw = await raw_socket(node);
     raw.say({ id: 1, subscribe: { channel: 'room:a' } });
@@ -214,6 +163,67 @@ describe('connecting', { timeout: 60000 }, () => {
     assert.equal((await call({ 'X-API-Key': 'wrong' })).status, 401);
     assert.equal((await call({ 'X-API-Key': api_key })).status, 200);
     assert.equal((await call({ Authorization: `apikey ${api_key}` })).status, 200);
+  });
+});
+
+/// These wait for time to pass, so they do it together.
+describe('what expires', { timeout: 30000, concurrency: true }, () => {
+  let node;
+  before(async () => { node = await start_node(settings); });
+  after(() => {
+    disconnect_all();
+    return node.stop();
+  });
+
+  test('an expiring connection token is renewed on the same connection', async () => {
+    let asked = 0;
+    let third;
+    const renewed = new Promise((done) => { third = done; });
+    const client = await connected_client(node, 'ann', { getToken: async () => {
+      asked += 1;
+      if (asked === 3) third();
+      return jwt({ sub: 'ann', exp: seconds_from_now(2) });
+    } });
+    const lost = [];
+    client.on('connecting', (ctx) => lost.push(ctx));
+    await within(renewed, 12000, 'three tokens');
+    const sub = await subscribed(client, 'room:renewed');
+    assert.deepEqual(Object.keys((await sub.presence()).clients), [client.id]);
+    assert.deepEqual(lost, []);
+  });
+
+  test('a connection whose token is not renewed is closed with 3005', async () => {
+    const raw = await raw_socket(node);
+    raw.say({ id: 1, connect: { token: jwt({ sub: 'ann', exp: seconds_from_now(2) }) } });
+    const reply = await raw.reply(1);
+    assert.equal(reply.connect.expires, true);
+    assert.ok(reply.connect.ttl >= 1 && reply.connect.ttl <= 2, `ttl ${reply.connect.ttl}`);
+    assert.equal((await raw.closed(8000)).code, 3005);
+  });
+
+  test('an expiring subscription token is renewed on the same subscription', async () => {
+    const client = await connected_client(node, 'ann');
+    let asked = 0;
+    let third;
+    const renewed = new Promise((done) => { third = done; });
+    const sub = await subscribed(client, 'closed:expiring', { getToken: async ({ channel }) => {
+      asked += 1;
+      if (asked === 3) third();
+      return jwt({ sub: 'ann', channel, exp: seconds_from_now(2) });
+    } });
+    const lost = [];
+    sub.on('subscribing', (ctx) => lost.push(ctx));
+    sub.on('unsubscribed', (ctx) => lost.push(ctx));
+    await within(renewed, 12000, 'three tokens');
+    const got = event(sub, 'publication');
+    await node.api('publish', { channel: 'closed:expiring', data: 'still here' });
+    assert.equal((await got).data, 'still here');
+    assert.deepEqual(lost, []);
+  });
+
+  test('a socket that says nothing is closed with 3502', async () => {
+    const raw = await raw_socket(node);
+    assert.equal((await raw.closed()).code, 3502);
   });
 });
 

@@ -1,4 +1,5 @@
-// A client whose network goes and comes back: nothing lost, nothing twice, in order; and when that can't be, it is said.
+// A client whose network goes and comes back: nothing lost, nothing twice, in order; and when that can't be, it is
+// said.
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, test } from 'node:test';
 
@@ -131,7 +132,8 @@ for (const loops of [1, 2]) {
       const other = await connected_client(node, 'bob');
       const late = await subscribed(other, 'log:since', { since: { offset: 4, epoch: 'another' } });
       assert.deepEqual([late.first.wasRecovering, late.first.recovered], [true, false]);
-      const beyond = await subscribed(await connected_client(node, 'eve'), 'log:since', { since: { offset: 40, epoch } });
+      const third = await connected_client(node, 'eve');
+      const beyond = await subscribed(third, 'log:since', { since: { offset: 40, epoch } });
       assert.equal(beyond.first.recovered, false);
     });
 
@@ -160,7 +162,7 @@ for (const loops of [1, 2]) {
       assert.deepEqual(numbers(got), range(1, 6));
     });
 
-    test('the seam: sockets cut again and again under a stream of publications lose and repeat nothing', async () => {
+    test('the seam: sockets cut again and again under a stream of publications lose nothing', async () => {
       const total = 3000;
       const clients = await Promise.all(range(1, 4).map((n) => connected_client(node, `user${n}`)));
       const subs = await Promise.all(clients.map((c) => subscribed(c, 'log:seam')));
