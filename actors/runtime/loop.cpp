@@ -88,12 +88,15 @@ void loop::exec_later(caf::resumable* ready) {
     post([this, ready] { ready_.push_back(ready); });
 }
 
-void loop::run() {
+void loop::own() noexcept {
   thread_ = std::this_thread::get_id();
   current_loop = this;
+}
+
+void loop::release() noexcept { thread_ = std::thread::id{}; }
+
+void loop::run() {
   while (!stopping_.load(std::memory_order_relaxed)) turn(true);
-  current_loop = nullptr;
-  thread_ = std::thread::id{};
 }
 
 void loop::stop() {

@@ -60,7 +60,11 @@ public:
   /// The loop of this thread, or null.
   static loop* current() noexcept;
 
-  /// Turns until `stop`; the calling thread becomes the loop's.
+  /// The calling thread becomes the loop's, until `release`. All loops are owned before any of them runs, and until
+  /// none does: one without an owner would take a foreign thread for its own.
+  void own() noexcept;
+  void release() noexcept;
+  /// Turns until `stop`.
   void run();
   /// One turn. With `wait` it sleeps until there is something to do; without, it returns at once (tests and the
   /// instruction-count scenario drive loops that way).

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <functional>
+#include <latch>
 #include <string>
 #include <thread>
 
@@ -40,7 +41,14 @@ loop& runtime::of(std::string_view key) noexcept {
 }
 
 void runtime::start() {
-  for (auto& l : parts_->loops) parts_->threads.emplace_back([&l] { l->run(); });
+  auto all_owned = std::make_shared<std::latch>(static_cast<std::ptrdiff_t>(parts_->loops.size() + 1));
+  for (auto& l : parts_->loops)
+    parts_->threads.emplace_back([&l, all_owned] {
+      l->own();
+      all_owned->arrive_and_wait();
+      l->run();
+    });
+  all_owned->arrive_and_wait();
 }
 
 void runtime::stop() {
@@ -52,6 +60,7 @@ void runtime::stop() {
 void runtime::join() {
   for (auto& t : parts_->threads) t.join();
   parts_->threads.clear();
+  for (auto& l : parts_->loops) l->release();
 }
 
 void runtime::on_each(std::function<void(loop&)> work, task done) {

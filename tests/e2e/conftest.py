@@ -80,6 +80,22 @@ async def node(plexus):
     return await plexus()
 
 
+@pytest.fixture(scope="module")
+def module_node(tmp_path_factory):
+    one = Node(tmp_path_factory.mktemp("shared"), BASE)
+    asyncio.run(one.start())
+    yield one
+    asyncio.run(one.stop())
+
+
+@pytest_asyncio.fixture
+async def shared_node(module_node):
+    """One node for all tests of a file that want this one: for bad input, which must leave it as it was."""
+    yield module_node
+    assert module_node.process.poll() is None, module_node.log()[-4000:]
+    await module_node.api.close()  # it belongs to this test's event loop
+
+
 @pytest_asyncio.fixture
 async def wire(plexus):  # so that the connections end before the nodes
     """Opens raw connections, `await wire(node, "user")`, connected unless the user is None; all closed in the end."""
@@ -102,10 +118,9 @@ async def wire(plexus):  # so that the connections end before the nodes
 class Bystander:
     """A healthy client that is there all along. Each check publishes and must get exactly that, and nothing else."""
 
-    channel = "chat:bystander"
-
     def __init__(self, wire):
         self.wire = wire
+        self.channel = f"chat:bystander {wire.client}"
         self.count = 0
 
     async def unaffected(self):
@@ -123,11 +138,11 @@ async def bystander(wire):
     all_of_them = []
 
     async def watch(node):
-        one = await wire(node, "bystander")
-        await one.subscribe(Bystander.channel)
-        all_of_them.append(Bystander(one))
-        await all_of_them[-1].unaffected()
-        return all_of_them[-1]
+        one = Bystander(await wire(node, "bystander"))
+        await one.wire.subscribe(one.channel)
+        await one.unaffected()
+        all_of_them.append(one)
+        return one
 
     yield watch
     for one in all_of_them:

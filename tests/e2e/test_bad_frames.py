@@ -34,22 +34,22 @@ from support.wire import BINARY, CLOSE, PING, TEXT, Ended, frame
         "fragmented ping", "close of one byte", "close code 1005", "close reason no UTF-8", "over the limit",
         "over the limit in fragments", "a terabyte announced", "negative length"])
 @pytest.mark.parametrize("connected", [False, True], ids=["fresh", "connected"])
-async def test_a_broken_frame_closes_its_connection_alone(node, wire, bystander, raw, code, connected):
-    await bystander(node)
-    bad = await wire(node, "bad" if connected else None)
+async def test_a_broken_frame_closes_its_connection_alone(shared_node, wire, bystander, raw, code, connected):
+    await bystander(shared_node)
+    bad = await wire(shared_node, "bad" if connected else None)
     bad.write(raw)
     assert (await bad.closed())[0] == code
 
 
-async def test_a_message_of_just_the_limit_is_taken(node, wire):
-    one = await wire(node)
+async def test_a_message_of_just_the_limit_is_taken(shared_node, wire):
+    one = await wire(shared_node)
     text = '{"id":7,"rpc":{"method":"none","data":""}}'
     one.send_text(text.replace('""', '"%s"' % ("x" * (65_536 - len(text)))))
     assert (await one.reply(7))["error"]["code"] == 108
 
 
-async def test_fragments_with_a_ping_between_them_are_one_message(node, wire):
-    one = await wire(node)
+async def test_fragments_with_a_ping_between_them_are_one_message(shared_node, wire):
+    one = await wire(shared_node)
     text = '{"id":5,"rpc":{"method":"none","data":"größer €"}}'.encode()
     for i in range(len(text)):
         one.write(frame(TEXT if i == 0 else 0, text[i : i + 1], fin=False))
@@ -61,18 +61,18 @@ async def test_fragments_with_a_ping_between_them_are_one_message(node, wire):
         assert await one.pongs.take() == b"between %d" % i
 
 
-async def test_json_in_a_binary_message_is_accepted(node, wire):
-    one = await wire(node)
+async def test_json_in_a_binary_message_is_accepted(shared_node, wire):
+    one = await wire(shared_node)
     one.write(frame(BINARY, b'{"id":5,"rpc":{"method":"none"}}'))
     assert (await one.reply(5))["error"]["code"] == 108
 
 
-async def test_a_close_frame_is_answered_with_its_code(node, wire):
+async def test_a_close_frame_is_answered_with_its_code(shared_node, wire):
     for code in (1000, 1001, 3333):
-        one = await wire(node)
+        one = await wire(shared_node)
         one.write(frame(CLOSE, struct.pack("!H", code)))
         assert (await one.closed())[0] == code
-    one = await wire(node)
+    one = await wire(shared_node)
     one.write(frame(CLOSE))
     assert (await one.closed())[0] == 1005
 
@@ -86,9 +86,9 @@ async def test_a_close_frame_is_answered_with_its_code(node, wire):
     '{"id":2,"presence":{"channel":"chat:a"},"history":{"channel":"chat:a"}}',
     "", "\n", '{"id":2,"rpc":{}}\n\n{"id":3,"rpc":{}}', "\x00", "[" * 60_000, '{"a":' * 10_000,
 ], ids=lambda text: repr(text[:40]))
-async def test_a_bad_message_ends_in_3501_or_107(node, wire, bystander, text):
-    await bystander(node)
-    bad = await wire(node, "bad")
+async def test_a_bad_message_ends_in_3501_or_107(shared_node, wire, bystander, text):
+    await bystander(shared_node)
+    bad = await wire(shared_node, "bad")
     bad.send_text(text)
     try:
         while True:
@@ -101,14 +101,14 @@ async def test_a_bad_message_ends_in_3501_or_107(node, wire, bystander, text):
         assert end.code == 3501
 
 
-async def test_unknown_fields_are_ignored(node, wire):
-    one = await wire(node)
+async def test_unknown_fields_are_ignored(shared_node, wire):
+    one = await wire(shared_node)
     one.send_text('{"new":{"a":[1,{"b":null}]},"id":5,"subscribe":{"channel":"plain:a","later":[1,2],"flag":1},"x":1.5}')
     assert "subscribe" in await one.reply(5)
 
 
-async def test_a_trailing_newline_is_accepted(node, wire):
-    one = await wire(node)
+async def test_a_trailing_newline_is_accepted(shared_node, wire):
+    one = await wire(shared_node)
     one.send_text('{"id":5,"rpc":{"method":"none"}}\n')
     assert (await one.reply(5))["error"]["code"] == 108
 
@@ -117,30 +117,30 @@ async def test_a_trailing_newline_is_accepted(node, wire):
     '{"id":1,"subscribe":{"channel":"chat:a"}}', '{"id":1,"publish":{"channel":"chat:bystander","data":1}}', "{}",
     '{"send":{"data":1}}', '{"id":1,"rpc":{"method":"x"}}', '{"id":1,"refresh":{"token":"x"}}',
 ], ids=lambda text: text[:24])
-async def test_a_command_before_connect_is_3501(node, wire, bystander, first):
-    await bystander(node)
-    bad = await wire(node, None)
+async def test_a_command_before_connect_is_3501(shared_node, wire, bystander, first):
+    await bystander(shared_node)
+    bad = await wire(shared_node, None)
     bad.send_text(first)
     assert (await bad.closed())[0] == 3501
 
 
-async def test_a_second_connect_is_3501(node, wire, bystander):
-    await bystander(node)
-    bad = await wire(node, "bad")
-    bad.start("connect", token=node.token("bad"))
+async def test_a_second_connect_is_3501(shared_node, wire, bystander):
+    await bystander(shared_node)
+    bad = await wire(shared_node, "bad")
+    bad.start("connect", token=shared_node.token("bad"))
     assert (await bad.closed())[0] == 3501
 
 
-async def test_send_has_no_handler(node, wire):
-    one = await wire(node)
+async def test_send_has_no_handler(shared_node, wire):
+    one = await wire(shared_node)
     one.send({"send": {"data": {"a": 1}}})
     assert (await one.closed())[0] == 3508
 
 
-async def test_random_bytes_never_end_the_node(node, wire, bystander):
-    await bystander(node)
+async def test_random_bytes_never_end_the_node(shared_node, wire, bystander):
+    await bystander(shared_node)
     for i in range(100):
-        bad = await wire(node, "bad" if i % 2 else None)
+        bad = await wire(shared_node, "bad" if i % 2 else None)
         bad.write(os.urandom(300) if i % 4 < 2 else frame(TEXT, os.urandom(100).hex().encode()))
         bad.write(frame(CLOSE))
         assert (await bad.closed())[0] in (1002, 1005, 1006, 1007, 1009, 3501)

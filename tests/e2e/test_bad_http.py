@@ -6,6 +6,7 @@ import json
 import pytest
 
 from support.node import API_KEY
+from support.waiting import until
 from support.wire import TEXT, Refused, Wire, frame, handshake, http, read_response
 
 NO_UPGRADE = {"Upgrade": None, "Connection": None, "Sec-WebSocket-Key": None, "Sec-WebSocket-Version": None}
@@ -40,9 +41,9 @@ def is_one_sentence(text):
         "slash too many", "unknown path", "path upwards", "POST to the WebSocket", "DELETE", "POST to metrics",
         "unknown method", "negative length", "HTTP 9.9", "TLS", "no HTTP", "one header over 16 kB",
         "all headers over 16 kB", "target over 16 kB"])
-async def test_what_is_not_a_client_gets_a_sentence(node, bystander, what, status):
-    await bystander(node)
-    got = await http(node.port, what(node.port))
+async def test_what_is_not_a_client_gets_a_sentence(shared_node, bystander, what, status):
+    await bystander(shared_node)
+    got = await http(shared_node.port, what(shared_node.port))
     assert got is not None, "closed without an answer"
     assert got[0] in status and got[0] >= 400
     assert is_one_sentence(got[2]), got[2]
@@ -73,8 +74,8 @@ async def test_a_request_in_single_bytes_is_a_request(node):
 
 
 async def test_an_api_call_without_the_key_is_refused(node, bystander):
-    await bystander(node)
-    body = json.dumps({"channel": "chat:bystander", "data": "smuggled"})
+    watcher = await bystander(node)
+    body = json.dumps({"channel": watcher.channel, "data": "smuggled"})
     for headers in ({}, {"X-API-Key": ""}, {"X-API-Key": "wrong"}, {"X-API-Key": API_KEY[:-1]},
                     {"X-API-Key": API_KEY + "x"}, {"Authorization": "apikey wrong"},
                     {"Authorization": f"Bearer {API_KEY}"}):
@@ -92,9 +93,9 @@ async def test_the_key_may_come_in_three_ways(node):
 
 @pytest.mark.parametrize("body", ["", "{", "nonsense", '{"channel":"chat:a","data":}', '{"channel":"chat:a"',
                                   b"\xff\xfe", '{"channel":"chat:a","data":1}}', "[" * 100_000])
-async def test_broken_json_to_the_api_is_400(node, bystander, body):
-    await bystander(node)
-    assert (await node.api.raw("publish", body)).status == 400
+async def test_broken_json_to_the_api_is_400(shared_node, bystander, body):
+    await bystander(shared_node)
+    assert (await shared_node.api.raw("publish", body)).status == 400
 
 
 async def test_other_faults_of_an_api_call(node):
@@ -174,11 +175,11 @@ async def test_who_waits_for_100_continue_gets_it(node):
     "Transfer-Encoding: gzip", "Content-Length: 2x", "Content-Length : 2", "Content-Length: 99999999999999999999",
     "X-Header\x00: 1", "no colon",
 ])
-async def test_a_body_whose_length_is_in_doubt_is_refused(node, bystander, lines):
+async def test_a_body_whose_length_is_in_doubt_is_refused(shared_node, bystander, lines):
     """What a proxy in front might read otherwise is no request at all."""
-    await bystander(node)
+    await bystander(shared_node)
     raw = f"POST /api/info HTTP/1.1\r\nHost: x\r\nX-API-Key: {API_KEY}\r\n{lines}\r\n\r\n{{}}".encode()
-    got = await http(node.port, raw)
+    got = await http(shared_node.port, raw)
     assert got is not None and got[0] in (400, 411, 413, 501), got
 
 
@@ -204,3 +205,34 @@ async def test_a_request_whose_sender_shuts_its_side_is_answered(node):
         got = await read_response(reader)
     writer.close()
     assert got is not None and got[0] == 200
+
+
+async def test_requests_that_overtake_their_answers(plexus, loops):
+    """The next request arrives while the answer to the one before is awaited; some senders give up meanwhile."""
+    node = await plexus({"node": {"loops": loops}})
+    body = b'{"channel":"chat:a","data":1}'
+    head = f"POST /api/publish HTTP/1.1\r\nHost: x\r\nX-API-Key: {API_KEY}\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+
+    async def patient():
+        reader, writer = await asyncio.open_connection("127.0.0.1", node.port)
+        for _ in range(20):
+            writer.write(head + body)
+            await asyncio.sleep(0)  # each in a segment of its own
+        answers = [await read_response(reader) for _ in range(20)]
+        writer.close()
+        return [a[0] for a in answers] == [200] * 20
+
+    async def impatient():
+        _, writer = await asyncio.open_connection("127.0.0.1", node.port)
+        writer.write(head + body)
+        await writer.drain()
+        writer.transport.abort()
+        return True
+
+    async with asyncio.timeout(20):
+        assert all(await asyncio.gather(*(patient() if i % 2 else impatient() for i in range(60))))
+
+    async def all_gone():
+        return await node.metric("plexus_connections") == 1  # the one that asks
+
+    await until(all_gone, "the end of the connections")

@@ -58,15 +58,15 @@ BAD = {
 
 
 @pytest.mark.parametrize("name", BAD)
-async def test_a_bad_token_is_3500(node, wire, bystander, name):
-    await bystander(node)
-    one = await wire(node, None)
+async def test_a_bad_token_is_3500(shared_node, wire, bystander, name):
+    await bystander(shared_node)
+    one = await wire(shared_node, None)
     assert await outcome(one, one.connect(BAD[name])) == 3500
 
 
 @pytest.mark.parametrize("claims", [{"exp": 1}, {"exp": time.time() - 1}, {"exp": -5}, {"exp": 1.5}])
-async def test_an_expired_token_is_109_and_the_connection_stays(node, wire, claims):
-    one = await wire(node, None)
+async def test_an_expired_token_is_109_and_the_connection_stays(shared_node, wire, claims):
+    one = await wire(shared_node, None)
     expired = signed(HS, {**GOOD, **claims})
     assert await outcome(one, one.connect(expired)) == 109
     # A client may go on with a new one.
@@ -74,8 +74,8 @@ async def test_an_expired_token_is_109_and_the_connection_stays(node, wire, clai
 
 
 @pytest.mark.parametrize("alg", ["HS256", "HS384", "HS512"])
-async def test_all_three_lengths_of_hmac(node, wire, alg):
-    one = await wire(node, None)
+async def test_all_three_lengths_of_hmac(shared_node, wire, alg):
+    one = await wire(shared_node, None)
     assert await outcome(one, one.connect(token("ann", alg=alg))) == "ok"
 
 

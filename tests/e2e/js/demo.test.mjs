@@ -166,15 +166,15 @@ describe('the demo page', { timeout: 80000 }, () => {
     await say(ann, 'I am about to be cut off');
     await Promise.all([ann, bob].map((page) => shown(page, 'I am about to be cut off')));
     const last_seen = Math.max(...await offsets(ann));
-    await ann.$eval('#drop', (e) => { e.dataset.seconds = '2'; });
+    await ann.$eval('#drop', (e) => { e.dataset.seconds = '4'; });
     await ann.click('#drop');
     await ann.waitForSelector('#state[data-state=connecting]');
-    await say(bob, 'Ann, are you there?');
     for (let n = 1; n <= 5; ++n)
       await node.api('publish', { channel: 'chat:lobby', data: { text: `missed ${n}` } });
-    await shown(bob, 'missed 5');
     assert.equal((await texts(ann)).includes('missed 5'), false);
-    await picture(ann, 'demo-desktop-offline');
+    await say(bob, 'Ann, are you there?');
+    await Promise.all([shown(bob, 'missed 5'), shown(bob, 'Ann, are you there?'),
+      picture(ann, 'demo-desktop-offline')]);
     await ann.waitForSelector('#state[data-state=connected]', { timeout: 10000 });
     await ann.waitForSelector('#recovery-summary[data-lost]', { timeout: 10000 });
     const { missed, recovered, lost } = await ann.$eval('#recovery-summary', (e) => ({ ...e.dataset }));

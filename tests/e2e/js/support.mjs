@@ -96,6 +96,7 @@ export async function start_node(settings = {}, { file, args = [], env = {} } = 
     assert.ok(ready.port, `the node stopped at once:\n${log}`);
   } catch (error) {
     child.kill('SIGKILL');
+    await rm(folder, { recursive: true, force: true });
     throw new Error(`${error.message}\n${log}`);
   }
 

@@ -1,11 +1,11 @@
 """A node as a process: its configuration, its start, what can be seen of it from outside, its stop."""
 
-import asyncio
 import copy
 import json
 import os
 import re
 import signal
+import subprocess
 from pathlib import Path
 
 from support.api import Api
@@ -77,10 +77,9 @@ class Node:
         ready.unlink(missing_ok=True)
         command = [PROGRAM, "serve", "--config", self.config_file, "--ready-file", ready, *arguments]
         with self.log_file.open("ab") as log:
-            self.process = await asyncio.create_subprocess_exec(
-                *map(str, command), stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log,
-                env=clean_environment(environment), cwd=self.folder)
-        await until(lambda: ready.exists() or self.process.returncode is not None, "the node's ready file")
+            self.process = subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=log,
+                                            stderr=log, env=clean_environment(environment), cwd=self.folder)
+        await until(lambda: ready.exists() or self.process.poll() is not None, "the node's ready file")
         if not ready.exists():
             raise DidNotStart(self.process.returncode, self.log())
         self.ready = json.loads(ready.read_text())
@@ -122,7 +121,8 @@ class Node:
         self.process.send_signal(which)
 
     async def exit_code(self, timeout=15.0):
-        return await asyncio.wait_for(self.process.wait(), timeout)
+        await until(lambda: self.process.poll() is not None, "the node's end", timeout)
+        return self.process.returncode
 
     async def stop(self):
         """Stops as an operator does; nothing may have gone wrong meanwhile."""
@@ -130,13 +130,13 @@ class Node:
             await self.api.close()
         if self.process is None:
             return
-        if self.process.returncode is None:
+        if self.process.poll() is None:
             self.signal(signal.SIGTERM)
             try:
                 await self.exit_code()
-            except asyncio.TimeoutError:
+            except AssertionError:
                 self.process.kill()
-                await self.process.wait()
+                self.process.wait()
                 raise AssertionError(f"the node did not stop; its log:\n{self.log()[-4000:]}") from None
         assert self.process.returncode == 0, f"exit code {self.process.returncode}, log:\n{self.log()[-4000:]}"
         if not self.errors_expected:
