@@ -14,7 +14,7 @@ if(PLEXUS_SANITIZE STREQUAL "thread")
   target_link_options(plexus_flags INTERFACE -fsanitize=thread)
 elseif(PLEXUS_SANITIZE)
   # vptr, object-size and null triple the compile time of template code and find what ASan finds too.
-  target_compile_options(plexus_flags INTERFACE -O1 -g1 -fsanitize=${PLEXUS_SANITIZE}
+  target_compile_options(plexus_flags INTERFACE -O0 -g1 -fsanitize=${PLEXUS_SANITIZE}
                          -fno-sanitize=vptr,object-size,null -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(plexus_flags INTERFACE -fsanitize=${PLEXUS_SANITIZE})
 endif()

@@ -34,7 +34,7 @@ void link::resume_reading() {
 }
 
 void link::wait_readable() {
-  if (reading_ || state_ == state::closed) return;
+  if (reading_ || peer_done_ || state_ == state::closed || (paused_ && state_ == state::open)) return;
   reading_ = true;
   // Waiting holds no buffer: bytes are taken into the loop's, when there are some.
   socket_.async_wait(boost::asio::ip::tcp::socket::wait_read,
@@ -58,11 +58,11 @@ void link::call_stage(F&& work) {
 
 void link::on_readable() {
   for (int i = 0; i < reads_a_turn && state_ != state::closed; ++i) {
-    if (paused_ && state_ == state::open) return;
+    if (paused_ && state_ == state::open) return; // `resume_reading` goes on from here
     auto buffer = owner_.read_buffer();
     auto got = ::recv(socket_.native_handle(), buffer.data(), buffer.size(), MSG_DONTWAIT);
     if (got == 0) {
-      abort();
+      on_peer_done();
       return;
     }
     if (got < 0) {
@@ -99,7 +99,11 @@ void link::flush() {
   metrics::bytes_out.add(before - out_.size());
   switch (how) {
     case outbound::result::drained:
-      if (state_ == state::finishing) socket_.shutdown(boost::asio::ip::tcp::socket::shutdown_send, ignored());
+      if (state_ != state::finishing) return;
+      if (peer_done_)
+        abort();
+      else
+        socket_.shutdown(boost::asio::ip::tcp::socket::shutdown_send, ignored());
       return;
     case outbound::result::failed: abort(); return;
     case outbound::result::blocked: break;
@@ -130,6 +134,15 @@ void link::finish() {
   set_timer(linger);
   mark_dirty();
   wait_readable();
+}
+
+// The peer sends nothing any more. It may still read: what is queued goes out before the end.
+void link::on_peer_done() {
+  peer_done_ = true;
+  if (out_.empty())
+    abort();
+  else
+    finish();
 }
 
 void link::abort() {
@@ -171,7 +184,7 @@ std::string link::peer() const {
 // -- the owner --------------------------------------------------------------------------------------------------------
 
 void link_owner::forget(link& l) {
-  links_.erase(&l);
+  links_.erase(link_ptr(&l));
   on_closed();
 }
 
@@ -183,7 +196,7 @@ void link_owner::flush_links() {
 }
 
 void link_owner::abort_all() {
-  auto all = std::vector<link_ptr>(links_.begin(), links_.end());
+  std::vector<link_ptr> all(links_.begin(), links_.end());
   for (auto& l : all) l->abort();
 }
 

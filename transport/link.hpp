@@ -35,7 +35,7 @@ public:
   virtual void on_timer() = 0;
 };
 
-/// Kept alive by its owner and by its pending operations.
+/// Kept alive by its owner until it is closed, and by its pending operations.
 class link final : public boost::intrusive_ref_counter<link, boost::thread_unsafe_counter>, private runtime::timer {
 public:
   link(link_owner& owner, boost::asio::ip::tcp::socket socket);
@@ -77,6 +77,7 @@ private:
   void expired() override;
   void wait_readable();
   void on_readable();
+  void on_peer_done();
   void flush();
   void check_slow();
   /// Calls the stage; it may end or replace itself meanwhile. What it throws ends this connection only.
@@ -95,6 +96,7 @@ private:
   bool reading_ = false;  ///< a wait for bytes is pending
   bool blocked_ = false;  ///< a wait for space is pending
   bool dirty_ = false;
+  bool peer_done_ = false; ///< it has sent its FIN
   bool held_ = false;
 };
 

@@ -27,7 +27,7 @@ public:
   virtual void on_closed() = 0;
 
 protected:
-  void adopt(link& l) { links_.insert(&l); }
+  void adopt(link& l) { links_.insert(link_ptr(&l)); }
   /// End of the turn: one gathered write for each link that has something.
   void flush_links();
   void abort_all();
@@ -38,11 +38,15 @@ private:
   void add_dirty(link& l) { dirty_.emplace_back(&l); }
   void forget(link& l);
 
+  struct link_hash {
+    std::size_t operator()(const link_ptr& l) const noexcept { return std::hash<link*>{}(l.get()); }
+  };
+
   runtime::loop& home_;
   std::array<char, 65536> read_buffer_;
   std::vector<link_ptr> dirty_, flushing_;
   std::vector<std::unique_ptr<stage>> retired_; ///< ended in this turn
-  std::unordered_set<link*> links_;
+  std::unordered_set<link_ptr, link_hash> links_; ///< open ones; keeps those alive that wait for nothing
 };
 
 } // namespace plexus::transport

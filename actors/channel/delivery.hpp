@@ -8,6 +8,7 @@
 #include <caf/allowed_unsafe_message_type.hpp>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -30,19 +31,21 @@ struct dissolve {
   std::shared_ptr<const std::string> channel;
 };
 
-/// Bytes in the client's format for one session.
+/// Bytes in the client's format for one session. `then` runs on the loop once they are queued.
 struct deliver {
   session_id to;
   std::string bytes;
+  std::function<void()> then;
 };
 
-/// The reply (or push) that opens a subscription, and the entry into the fan-out table, in one step. `hold`: keep the
-/// session's output until its connect reply is written in front of it (server-side subscriptions).
+/// The reply (or push) that opens a subscription, and the entry into the fan-out table, in one step. `then` runs on the
+/// loop afterwards: whoever hears of the subscription from it can rely on the table.
 struct admit {
   session_id to;
   std::string channel;
   bool join_leave = false;
   std::string bytes;
+  std::function<void()> then;
 };
 
 } // namespace plexus::channel

@@ -26,7 +26,7 @@ std::function<void(backplane::outcome<T>)> client::answer(std::uint32_t id, Make
       metrics::count_error(result.error());
       codec.encode(bytes, id, protocol::error_reply{result.error()});
     }
-    caf::anon_send(transport, channel::deliver{session, std::move(bytes)});
+    caf::anon_send(transport, channel::deliver{session, std::move(bytes), {}});
   };
 }
 

@@ -115,13 +115,12 @@ void client::open(open_request r, moment now) {
     sub_result told{channel, ticket, {}, nullptr};
     if (!result) {
       told.error = result.error();
+      std::string bytes;
       if (id > 0) {
         metrics::count_error(result.error());
-        std::string bytes;
         codec.encode(bytes, id, protocol::error_reply{result.error()});
-        caf::anon_send(transport, channel::deliver{session, std::move(bytes)});
       }
-      caf::anon_send(self, std::move(told));
+      caf::anon_send(transport, channel::deliver{session, std::move(bytes), [self, told] { caf::anon_send(self, told); }});
       return;
     }
     protocol::subscribe_reply reply;
@@ -134,15 +133,16 @@ void client::open(open_request r, moment now) {
     reply.was_recovering = result->was_recovering;
     reply.publications = std::move(result->publications);
     reply.data = data;
-    channel::admit a{session, channel, result->join_leave, {}};
+    channel::admit a{session, channel, result->join_leave, {}, {}};
     if (in_connect)
       told.reply = std::make_shared<protocol::subscribe_reply>(std::move(reply));
     else if (id > 0)
       codec.encode(a.bytes, id, protocol::reply{std::move(reply)});
     else
       encode_server_side(a.bytes, codec, channel, std::move(reply));
+    // The connection hears of it after the table has it: an unsubscribe that follows must find the entry.
+    a.then = [self, told = std::move(told)] { caf::anon_send(self, told); };
     caf::anon_send(transport, std::move(a));
-    caf::anon_send(self, std::move(told));
   };
   env_.channels.tell(r.channel, std::move(m));
 }

@@ -45,7 +45,7 @@ def loops(request):
 
 @pytest_asyncio.fixture
 async def plexus(tmp_path):
-    """Starts nodes: `await plexus(config_changes, "--set", ..., environment={...})`. They are stopped and checked."""
+    """Starts nodes, `await plexus(config_changes, "--set", ..., environment={...})`; stops and checks them."""
     nodes = []
 
     async def start(changes=None, *arguments, environment=None, only=None):
@@ -98,7 +98,7 @@ async def shared_node(module_node):
 
 @pytest_asyncio.fixture
 async def wire(plexus):  # so that the connections end before the nodes
-    """Opens raw connections, `await wire(node, "user")`, connected unless the user is None; all closed in the end."""
+    """Opens raw connections, `await wire(node, "user")`; connected unless the user is None, closed in the end."""
     opened = []
 
     async def open_one(node, user="someone", *, headers=None, path="/connection/websocket", **claims):
@@ -116,7 +116,7 @@ async def wire(plexus):  # so that the connections end before the nodes
 
 
 class Bystander:
-    """A healthy client that is there all along. Each check publishes and must get exactly that, and nothing else."""
+    """A healthy client that is there all along. Each check publishes and must get that, and nothing else."""
 
     def __init__(self, wire):
         self.wire = wire

@@ -16,31 +16,53 @@ def is_one_sentence(text):
     return text.endswith((".", ".\n")) and text.strip().count("\n") == 0 and 10 < len(text) < 200
 
 
-@pytest.mark.parametrize("what, status", [
-    ((lambda port: handshake(port, headers=NO_UPGRADE)), {400, 426}),
-    ((lambda port: handshake(port, headers={"Upgrade": "h2c"})), {400, 426}),
-    ((lambda port: handshake(port, headers={"Sec-WebSocket-Version": "8"})), {400, 426}),
-    ((lambda port: handshake(port, headers={"Sec-WebSocket-Key": None})), {400}),
-    ((lambda port: handshake(port, headers={"Sec-WebSocket-Key": "short"})), {400}),
-    ((lambda port: handshake(port, path="/connection/nothing")), {404}),
-    ((lambda port: handshake(port, path="/connection/websocket/")), {404}),
-    ((lambda port: b"GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n"), {404}),
-    ((lambda port: b"GET /%2e%2e/%2e%2e/etc/passwd HTTP/1.1\r\nHost: x\r\n\r\n"), {400, 404}),
-    ((lambda port: b"POST /connection/websocket HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}"), {405}),
-    ((lambda port: b"DELETE /api/publish HTTP/1.1\r\nHost: x\r\n\r\n"), {405}),
-    ((lambda port: b"POST /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"), {405}),
-    ((lambda port: b"BREW /health/live HTTP/1.1\r\nHost: x\r\n\r\n"), {400, 405}),
-    ((lambda port: b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n"), {400}),
-    ((lambda port: b"GET / HTTP/9.9\r\nHost: x\r\n\r\n"), {400, 505}),
-    ((lambda port: b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 a TLS greeting\r\n\r\n"), {400}),
-    ((lambda port: b"hello\r\n\r\n"), {400}),
-    ((lambda port: handshake(port, headers={"X-Long": "x" * 17_000})), {400, 431}),
-    ((lambda port: handshake(port, headers={f"X-{i}": "x" * 50 for i in range(300)})), {400, 431}),
-    ((lambda port: handshake(port, path="/" + "x" * 17_000)), {400, 414, 431}),
-], ids=["no upgrade", "another upgrade", "WebSocket version 8", "no key", "short key", "unknown connection path",
-        "slash too many", "unknown path", "path upwards", "POST to the WebSocket", "DELETE", "POST to metrics",
-        "unknown method", "negative length", "HTTP 9.9", "TLS", "no HTTP", "one header over 16 kB",
-        "all headers over 16 kB", "target over 16 kB"])
+@pytest.mark.parametrize(
+    "what, status",
+    [
+        ((lambda port: handshake(port, headers=NO_UPGRADE)), {400, 426}),
+        ((lambda port: handshake(port, headers={"Upgrade": "h2c"})), {400, 426}),
+        ((lambda port: handshake(port, headers={"Sec-WebSocket-Version": "8"})), {400, 426}),
+        ((lambda port: handshake(port, headers={"Sec-WebSocket-Key": None})), {400}),
+        ((lambda port: handshake(port, headers={"Sec-WebSocket-Key": "short"})), {400}),
+        ((lambda port: handshake(port, path="/connection/nothing")), {404}),
+        ((lambda port: handshake(port, path="/connection/websocket/")), {404}),
+        ((lambda port: b"GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n"), {404}),
+        ((lambda port: b"GET /%2e%2e/%2e%2e/etc/passwd HTTP/1.1\r\nHost: x\r\n\r\n"), {400, 404}),
+        ((lambda port: b"POST /connection/websocket HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}"), {405}),
+        ((lambda port: b"DELETE /api/publish HTTP/1.1\r\nHost: x\r\n\r\n"), {405}),
+        ((lambda port: b"POST /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"), {405}),
+        ((lambda port: b"BREW /health/live HTTP/1.1\r\nHost: x\r\n\r\n"), {400, 405}),
+        ((lambda port: b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n"), {400}),
+        ((lambda port: b"GET / HTTP/9.9\r\nHost: x\r\n\r\n"), {400, 505}),
+        ((lambda port: b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 a TLS greeting\r\n\r\n"), {400}),
+        ((lambda port: b"hello\r\n\r\n"), {400}),
+        ((lambda port: handshake(port, headers={"X-Long": "x" * 17_000})), {400, 431}),
+        ((lambda port: handshake(port, headers={f"X-{i}": "x" * 50 for i in range(300)})), {400, 431}),
+        ((lambda port: handshake(port, path="/" + "x" * 17_000)), {400, 414, 431}),
+    ],
+    ids=[
+        "no upgrade",
+        "another upgrade",
+        "WebSocket version 8",
+        "no key",
+        "short key",
+        "unknown connection path",
+        "slash too many",
+        "unknown path",
+        "path upwards",
+        "POST to the WebSocket",
+        "DELETE",
+        "POST to metrics",
+        "unknown method",
+        "negative length",
+        "HTTP 9.9",
+        "TLS",
+        "no HTTP",
+        "one header over 16 kB",
+        "all headers over 16 kB",
+        "target over 16 kB",
+    ],
+)
 async def test_what_is_not_a_client_gets_a_sentence(shared_node, bystander, what, status):
     await bystander(shared_node)
     got = await http(shared_node.port, what(shared_node.port))
@@ -76,23 +98,43 @@ async def test_a_request_in_single_bytes_is_a_request(node):
 async def test_an_api_call_without_the_key_is_refused(node, bystander):
     watcher = await bystander(node)
     body = json.dumps({"channel": watcher.channel, "data": "smuggled"})
-    for headers in ({}, {"X-API-Key": ""}, {"X-API-Key": "wrong"}, {"X-API-Key": API_KEY[:-1]},
-                    {"X-API-Key": API_KEY + "x"}, {"Authorization": "apikey wrong"},
-                    {"Authorization": f"Bearer {API_KEY}"}):
+    for headers in (
+        {},
+        {"X-API-Key": ""},
+        {"X-API-Key": "wrong"},
+        {"X-API-Key": API_KEY[:-1]},
+        {"X-API-Key": API_KEY + "x"},
+        {"Authorization": "apikey wrong"},
+        {"Authorization": f"Bearer {API_KEY}"},
+    ):
         got = await node.api.request("POST", "/api/publish", data=body, headers=headers)
         assert got.status == 401, headers
     assert (await node.api.request("POST", "/api/publish?api_key=wrong", data=body)).status == 401
 
 
 async def test_the_key_may_come_in_three_ways(node):
-    for path, headers in (("/api/info", {"X-API-Key": API_KEY}), ("/api/info", {"Authorization": f"apikey {API_KEY}"}),
-                          (f"/api/info?api_key={API_KEY.replace(' ', '%20')}", {})):
+    for path, headers in (
+        ("/api/info", {"X-API-Key": API_KEY}),
+        ("/api/info", {"Authorization": f"apikey {API_KEY}"}),
+        (f"/api/info?api_key={API_KEY.replace(' ', '%20')}", {}),
+    ):
         got = await node.api.request("POST", path, data="{}", headers=headers)
         assert got.status == 200 and "result" in json.loads(got.text), path
 
 
-@pytest.mark.parametrize("body", ["", "{", "nonsense", '{"channel":"chat:a","data":}', '{"channel":"chat:a"',
-                                  b"\xff\xfe", '{"channel":"chat:a","data":1}}', "[" * 100_000])
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "{",
+        "nonsense",
+        '{"channel":"chat:a","data":}',
+        '{"channel":"chat:a"',
+        b"\xff\xfe",
+        '{"channel":"chat:a","data":1}}',
+        "[" * 100_000,
+    ],
+)
 async def test_broken_json_to_the_api_is_400(shared_node, bystander, body):
     await bystander(shared_node)
     assert (await shared_node.api.raw("publish", body)).status == 400
@@ -101,9 +143,15 @@ async def test_broken_json_to_the_api_is_400(shared_node, bystander, body):
 async def test_other_faults_of_an_api_call(node):
     assert (await node.api.raw("nothing", "{}")).status == 404
     assert (await node.api.request("GET", "/api/publish", headers={"X-API-Key": API_KEY})).status == 405
-    for body, code in (('{"channel":"chat:a"}', 107), ('{"data":1}', 107), ('{"channel":"","data":1}', 107),
-                       ('{"channel":"nowhere:a","data":1}', 102), ('{"channel":5,"data":1}', None),
-                       ('{"channel":"%s","data":1}' % ("x" * 300), 107), ("[]", None)):
+    for body, code in (
+        ('{"channel":"chat:a"}', 107),
+        ('{"data":1}', 107),
+        ('{"channel":"","data":1}', 107),
+        ('{"channel":"nowhere:a","data":1}', 102),
+        ('{"channel":5,"data":1}', None),
+        ('{"channel":"%s","data":1}' % ("x" * 300), 107),
+        ("[]", None),
+    ):
         got = await node.api.raw("publish", body)
         if code is None:
             assert got.status == 400 or json.loads(got.text)["error"]["code"] == 107, body
@@ -153,15 +201,17 @@ async def test_frames_may_follow_the_handshake_at_once(node):
     writer.write(handshake(node.port) + frame(TEXT, connect))
     async with asyncio.timeout(10):
         assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101 ")
-        assert (await reader.readexactly(20))[2:].startswith((b'{"id":1,"connect":', b'\x00'))
+        assert (await reader.readexactly(20))[2:].startswith((b'{"id":1,"connect":', b"\x00"))
     writer.close()
 
 
 async def test_who_waits_for_100_continue_gets_it(node):
     body = b'{"channel":"chat:a","data":"%s"}' % (b"x" * 5000)
     reader, writer = await asyncio.open_connection("127.0.0.1", node.port)
-    writer.write(f"POST /api/publish HTTP/1.1\r\nHost: x\r\nX-API-Key: {API_KEY}\r\nExpect: 100-continue\r\n"
-                 f"Content-Length: {len(body)}\r\n\r\n".encode())
+    writer.write(
+        f"POST /api/publish HTTP/1.1\r\nHost: x\r\nX-API-Key: {API_KEY}\r\nExpect: 100-continue\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n".encode()
+    )
     async with asyncio.timeout(10):
         assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 100 ")
         writer.write(body)
@@ -170,11 +220,19 @@ async def test_who_waits_for_100_continue_gets_it(node):
     assert status == 200 and json.loads(answer)["result"]["offset"] == 1
 
 
-@pytest.mark.parametrize("lines", [
-    "Content-Length: 2\r\nContent-Length: 3", "Content-Length: 2\r\nTransfer-Encoding: chunked",
-    "Transfer-Encoding: gzip", "Content-Length: 2x", "Content-Length : 2", "Content-Length: 99999999999999999999",
-    "X-Header\x00: 1", "no colon",
-])
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "Content-Length: 2\r\nContent-Length: 3",
+        "Content-Length: 2\r\nTransfer-Encoding: chunked",
+        "Transfer-Encoding: gzip",
+        "Content-Length: 2x",
+        "Content-Length : 2",
+        "Content-Length: 99999999999999999999",
+        "X-Header\x00: 1",
+        "no colon",
+    ],
+)
 async def test_a_body_whose_length_is_in_doubt_is_refused(shared_node, bystander, lines):
     """What a proxy in front might read otherwise is no request at all."""
     await bystander(shared_node)
@@ -183,11 +241,14 @@ async def test_a_body_whose_length_is_in_doubt_is_refused(shared_node, bystander
     assert got is not None and got[0] in (400, 411, 413, 501), got
 
 
+def publish_request(body=b'{"channel":"chat:a","data":1}'):
+    head = f"POST /api/publish HTTP/1.1\r\nHost: x\r\nX-API-Key: {API_KEY}\r\nContent-Length: {len(body)}\r\n\r\n"
+    return head.encode() + body
+
+
 async def test_many_requests_on_one_connection(node):
     reader, writer = await asyncio.open_connection("127.0.0.1", node.port)
-    body = b'{"channel":"chat:a","data":1}'
-    one = f"POST /api/publish HTTP/1.1\r\nHost: x\r\nX-API-Key: {API_KEY}\r\nContent-Length: {len(body)}\r\n\r\n".encode()
-    writer.write((one + body) * 300)
+    writer.write(publish_request() * 300)
     async with asyncio.timeout(20):
         offsets = [json.loads((await read_response(reader))[2])["result"]["offset"] for _ in range(300)]
     writer.close()
@@ -196,10 +257,8 @@ async def test_many_requests_on_one_connection(node):
 
 async def test_a_request_whose_sender_shuts_its_side_is_answered(node):
     """As `printf ... | nc` does it."""
-    body = b'{"channel":"chat:a","data":1}'
     reader, writer = await asyncio.open_connection("127.0.0.1", node.port)
-    writer.write(f"POST /api/publish HTTP/1.1\r\nHost: x\r\nX-API-Key: {API_KEY}\r\nContent-Length: {len(body)}\r\n\r\n"
-                 .encode() + body)
+    writer.write(publish_request())
     writer.write_eof()
     async with asyncio.timeout(10):
         got = await read_response(reader)
@@ -210,13 +269,11 @@ async def test_a_request_whose_sender_shuts_its_side_is_answered(node):
 async def test_requests_that_overtake_their_answers(plexus, loops):
     """The next request arrives while the answer to the one before is awaited; some senders give up meanwhile."""
     node = await plexus({"node": {"loops": loops}})
-    body = b'{"channel":"chat:a","data":1}'
-    head = f"POST /api/publish HTTP/1.1\r\nHost: x\r\nX-API-Key: {API_KEY}\r\nContent-Length: {len(body)}\r\n\r\n".encode()
 
     async def patient():
         reader, writer = await asyncio.open_connection("127.0.0.1", node.port)
         for _ in range(20):
-            writer.write(head + body)
+            writer.write(publish_request())
             await asyncio.sleep(0)  # each in a segment of its own
         answers = [await read_response(reader) for _ in range(20)]
         writer.close()
@@ -224,7 +281,7 @@ async def test_requests_that_overtake_their_answers(plexus, loops):
 
     async def impatient():
         _, writer = await asyncio.open_connection("127.0.0.1", node.port)
-        writer.write(head + body)
+        writer.write(publish_request())
         await writer.drain()
         writer.transport.abort()
         return True

@@ -19,8 +19,14 @@ from support.wire import Wire
 async def run(*arguments, environment=None, cwd=None):
     """Exit code, standard output, standard error."""
     process = await asyncio.create_subprocess_exec(
-        str(PROGRAM), *map(str, arguments), stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE, env=clean_environment(environment), cwd=cwd)
+        str(PROGRAM),
+        *map(str, arguments),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env=clean_environment(environment),
+        cwd=cwd,
+    )
     try:
         out, err = await asyncio.wait_for(process.communicate(), 10)
     except asyncio.TimeoutError:
@@ -44,17 +50,32 @@ async def test_version():
     assert code == 0 and out.startswith("plexus ") and out.count("\n") == 1
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["-h"], ["serve", "--help"], ["check", "--help"], ["token", "--help"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["-h"], ["serve", "--help"], ["check", "--help"], ["token", "--help"]]
+)
 async def test_help(arguments):
     code, out, _ = await run(*arguments)
     assert code == 0
-    for word in (["serve", "check", "token", "version", "--config", "--set", "--ready-file", "PLEXUS_PATH__TO__KEY"]
-                 if len(arguments) == 1 else ["--help"]):
+    for word in (
+        ["serve", "check", "token", "version", "--config", "--set", "--ready-file", "PLEXUS_PATH__TO__KEY"]
+        if len(arguments) == 1
+        else ["--help"]
+    ):
         assert word in out
 
 
-@pytest.mark.parametrize("arguments", [["dance"], ["serve", "--nothing"], ["check"], ["token"], ["check", "a", "b"],
-                                       ["--set"], ["serve", "--set", "nonsense"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["dance"],
+        ["serve", "--nothing"],
+        ["check"],
+        ["token"],
+        ["check", "a", "b"],
+        ["--set"],
+        ["serve", "--set", "nonsense"],
+    ],
+)
 async def test_words_it_does_not_know(arguments):
     code, out, err = await run(*arguments)
     assert code == 2 and (out + err).strip()
@@ -65,22 +86,25 @@ async def test_check_of_a_good_file(config):
     assert (await run("check", config("// with a comment\n{ /* and another */ }")))[0] == 0
 
 
-@pytest.mark.parametrize("content, key", [
-    ({"nod": {}}, "nod"),
-    ({"node": {"lops": 1}}, "node.lops"),
-    ({"node": {"loops": "many"}}, "node.loops"),
-    ({"node": {"loops": -1}}, "node.loops"),
-    ({"listen": {"port": 70000}}, "listen.port"),
-    ({"client": {"ping_interval": "25"}}, "client.ping_interval"),
-    ({"client": {"ping_interval": 25}}, "client.ping_interval"),
-    ({"client": {"insecure": "yes"}}, "client.insecure"),
-    ({"channels": {"namespaces": {"a": {"presense": True}}}}, "channels.namespaces.a.presense"),
-    ({"channels": {"namespaces": {"a": {"subscribe": "everyone"}}}}, "channels.namespaces.a.subscribe"),
-    ({"channels": {"default": {"history_size": 10}}}, "history"),
-    ({"channels": {"default": {"history_ttl": "1h"}}}, "history"),
-    ({"log": {"level": "loud"}}, "log.level"),
-    ({"backplane": {"url": "carrier-pigeon://x"}}, "backplane.url"),
-])
+@pytest.mark.parametrize(
+    "content, key",
+    [
+        ({"nod": {}}, "nod"),
+        ({"node": {"lops": 1}}, "node.lops"),
+        ({"node": {"loops": "many"}}, "node.loops"),
+        ({"node": {"loops": -1}}, "node.loops"),
+        ({"listen": {"port": 70000}}, "listen.port"),
+        ({"client": {"ping_interval": "25"}}, "client.ping_interval"),
+        ({"client": {"ping_interval": 25}}, "client.ping_interval"),
+        ({"client": {"insecure": "yes"}}, "client.insecure"),
+        ({"channels": {"namespaces": {"a": {"presense": True}}}}, "channels.namespaces.a.presense"),
+        ({"channels": {"namespaces": {"a": {"subscribe": "everyone"}}}}, "channels.namespaces.a.subscribe"),
+        ({"channels": {"default": {"history_size": 10}}}, "history"),
+        ({"channels": {"default": {"history_ttl": "1h"}}}, "history"),
+        ({"log": {"level": "loud"}}, "log.level"),
+        ({"backplane": {"url": "carrier-pigeon://x"}}, "backplane.url"),
+    ],
+)
 async def test_check_names_the_fault(config, content, key):
     path = config(content)
     code, out, err = await run("check", path)
@@ -114,8 +138,12 @@ async def test_serve_refuses_a_faulty_configuration(config, tmp_path):
 
 
 async def test_a_secret_never_stands_in_a_fault(config):
-    for content in ({"api": {"key": ["hush-hush"]}}, {"client": {"token": {"hmac_secret": {"x": "hush-hush"}}}},
-                    {"admin": {"secret": ["hush-hush"]}}, {"backplane": {"url": "pigeon://joe:hush-hush@host"}}):
+    for content in (
+        {"api": {"key": ["hush-hush"]}},
+        {"client": {"token": {"hmac_secret": {"x": "hush-hush"}}}},
+        {"admin": {"secret": ["hush-hush"]}},
+        {"backplane": {"url": "pigeon://joe:hush-hush@host"}},
+    ):
         code, out, err = await run("check", config(content))
         assert code == 2 and "hush-hush" not in out + err, content
     code, out, err = await run("serve", "--set", 'api.key=["hush-hush"]', "--set", "node.lops=1")
@@ -133,8 +161,9 @@ async def test_a_port_in_use_is_exit_code_1(config):
 
 async def test_a_token_from_the_shell(config):
     path = config(BASE)
-    code, out, err = await run("token", "--config", path, "--user", "ann", "--expire", "1h",
-                               "--can", '{"publish":["chat:*"]}')
+    code, out, err = await run(
+        "token", "--config", path, "--user", "ann", "--expire", "1h", "--can", '{"publish":["chat:*"]}'
+    )
     assert code == 0 and err == "" and out.count("\n") == 1
     header, claims, signature = out.strip().split(".")
 
@@ -157,7 +186,9 @@ async def test_a_token_that_cannot_be(config):
 
 
 async def test_minted_tokens_are_good(node, wire):
-    code, out, _ = await run("token", "--config", node.config_file, "--user", "ann", "--can", '{"subscribe":["private:*"]}')
+    code, out, _ = await run(
+        "token", "--config", node.config_file, "--user", "ann", "--can", '{"subscribe":["private:*"]}'
+    )
     one = await wire(node, None)
     await one.connect(out.strip())
     await one.subscribe("private:a")
@@ -171,19 +202,31 @@ async def test_file_then_environment_then_set(plexus):
     assert node.ready["name"] == "from file"
     node = await plexus({"node": {"name": "from file"}}, environment={"PLEXUS_NODE__NAME": "from environment"})
     assert node.ready["name"] == "from environment"
-    node = await plexus({"node": {"name": "from file"}}, "--set", "node.name=from set",
-                        environment={"PLEXUS_NODE__NAME": "from environment"})
+    node = await plexus(
+        {"node": {"name": "from file"}},
+        "--set",
+        "node.name=from set",
+        environment={"PLEXUS_NODE__NAME": "from environment"},
+    )
     assert node.ready["name"] == "from set"
 
 
 async def test_values_of_every_kind_from_the_environment(plexus, tmp_path):
     secret = tmp_path / "key"
     secret.write_text("key from a file\n")
-    node = await plexus({"api": {"key": ""}}, environment={
-        "PLEXUS_API__KEY_FILE": str(secret), "PLEXUS_CLIENT__PING_INTERVAL": "7s", "PLEXUS_CLIENT__ANONYMOUS": "true",
-        "PLEXUS_CLIENT__ALLOWED_ORIGINS": '["https://a.example"]', "PLEXUS_NODE__LOOPS": "2",
-        "PLEXUS_CHANNELS__NAMESPACES": '{"env":{"subscribe":"anyone"}}',
-        "PLEXUS_SERVICE_HOST": "10.0.0.1", "PLEXUS_PORT": "tcp://10.0.0.1:8000"})
+    node = await plexus(
+        {"api": {"key": ""}},
+        environment={
+            "PLEXUS_API__KEY_FILE": str(secret),
+            "PLEXUS_CLIENT__PING_INTERVAL": "7s",
+            "PLEXUS_CLIENT__ANONYMOUS": "true",
+            "PLEXUS_CLIENT__ALLOWED_ORIGINS": '["https://a.example"]',
+            "PLEXUS_NODE__LOOPS": "2",
+            "PLEXUS_CHANNELS__NAMESPACES": '{"env":{"subscribe":"anyone"}}',
+            "PLEXUS_SERVICE_HOST": "10.0.0.1",
+            "PLEXUS_PORT": "tcp://10.0.0.1:8000",
+        },
+    )
     got = await node.api.raw("info", "{}", **{"X-API-Key": "key from a file"})
     assert got.status == 200
     lines = [x for x in node.log().splitlines() if "PLEXUS_SERVICE_HOST" in x or "PLEXUS_PORT" in x]
@@ -210,8 +253,15 @@ async def test_a_ready_file_that_cannot_be_written(plexus, config, tmp_path):
 async def test_plain_plexus_serves_too(tmp_path):
     ready = tmp_path / "ready.json"
     process = await asyncio.create_subprocess_exec(
-        str(PROGRAM), "--set", "listen.port=0", "--ready-file", str(ready), stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.DEVNULL, env=clean_environment())
+        str(PROGRAM),
+        "--set",
+        "listen.port=0",
+        "--ready-file",
+        str(ready),
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+        env=clean_environment(),
+    )
     await until(ready.exists, "the ready file")
     process.terminate()
     assert await asyncio.wait_for(process.wait(), 10) == 0

@@ -51,8 +51,12 @@ async def test_a_pong_nobody_asked_for_is_ignored(node, wire):
 
 
 async def test_a_client_without_pongs_leaves_after_its_grace(plexus, wire):
-    node = await plexus({**FAST, "channels": {"namespaces": {"grace": {
-        "subscribe": "user", "presence": True, "presence_grace": "1s"}}}})
+    node = await plexus(
+        {
+            **FAST,
+            "channels": {"namespaces": {"grace": {"subscribe": "user", "presence": True, "presence_grace": "1s"}}},
+        }
+    )
     one = await wire(node)
     await one.subscribe("grace:a")
     one.answers_pings = False

@@ -9,11 +9,15 @@ from support.tokens import token
 from support.waiting import until
 from support.wire import CLOSE, Wire, frame
 
-NAMESPACES = {"channels": {"namespaces": {
-    "grace": {"subscribe": "user", "presence": True, "join_leave": True, "presence_grace": "1s"},
-    "loud": {"subscribe": "user", "presence": True, "join_leave": True},
-    "quiet": {"subscribe": "user", "presence": True, "join_leave": False},
-}}}
+NAMESPACES = {
+    "channels": {
+        "namespaces": {
+            "grace": {"subscribe": "user", "presence": True, "join_leave": True, "presence_grace": "1s"},
+            "loud": {"subscribe": "user", "presence": True, "join_leave": True},
+            "quiet": {"subscribe": "user", "presence": True, "join_leave": False},
+        }
+    }
+}
 
 
 @pytest_asyncio.fixture(params=[1, 2], ids=["1 loop", "2 loops"])
@@ -28,7 +32,13 @@ async def members(node, channel):
 async def test_members_with_what_is_known_of_them(served, wire):
     one = await wire(served, "ann", info={"name": "Ann"}, subs={"chat:a": {"info": {"role": "host"}}})
     assert await members(served, "chat:a") == {
-        one.client: {"user": "ann", "client": one.client, "conn_info": {"name": "Ann"}, "chan_info": {"role": "host"}}}
+        one.client: {
+            "user": "ann",
+            "client": one.client,
+            "conn_info": {"name": "Ann"},
+            "chan_info": {"role": "host"},
+        }
+    }
 
 
 async def test_every_kind_of_end_is_a_leave(served, wire):
@@ -101,7 +111,7 @@ async def test_joins_and_leaves_alternate_for_each_client(served, wire):
     inside = set()
     for _ in range(2 * rounds * len(others)):
         line = await watcher.lines.take(lambda x: "push" in x.value)
-        (kind, body), = ((k, v) for k, v in line.value["push"].items() if k != "channel")
+        ((kind, body),) = ((k, v) for k, v in line.value["push"].items() if k != "channel")
         client = body["info"]["client"]
         assert kind == ("leave" if client in inside else "join")
         inside ^= {client}
@@ -211,8 +221,9 @@ async def test_a_state_has_a_limit(plexus, wire):
     await one.subscribe("chat:a")
     update = {"channel": "chat:a", "state": "x" * 98}
     await one.call("rpc", method="plexus.presence.update", data=update)
-    reply = await one.reply(one.start("rpc", method="plexus.presence.update",
-                                      data={"channel": "chat:a", "state": "x" * 99}))
+    reply = await one.reply(
+        one.start("rpc", method="plexus.presence.update", data={"channel": "chat:a", "state": "x" * 99})
+    )
     assert reply["error"]["code"] in (106, 107)
     assert (await members(node, "chat:a"))[one.client]["chan_info"] == "x" * 98
 

@@ -56,8 +56,11 @@ async def test_history(node):
 
 async def test_presence_and_its_numbers(plexus, loops):
     node = await plexus({"node": {"loops": loops}})
-    async with client(node.port, token=token("ann", info={"name": "Ann"})) as ann, \
-            client(node.port, token=token("ann")) as ann2, client(node.port, token=token("bob")) as bob:
+    async with (
+        client(node.port, token=token("ann", info={"name": "Ann"})) as ann,
+        client(node.port, token=token("ann")) as ann2,
+        client(node.port, token=token("bob")) as bob,
+    ):
         sub = await subscribed(ann, "chat:room")
         await subscribed(ann2, "chat:room")
         await subscribed(bob, "chat:room")
@@ -196,8 +199,12 @@ async def test_server_side_subscriptions_of_the_token(plexus, loops):
 
 
 async def test_anonymous_clients_where_they_are_allowed(plexus):
-    node = await plexus({"client": {"anonymous": True},
-                         "channels": {"namespaces": {"open": {"subscribe": "anyone", "publish": "anyone"}}}})
+    node = await plexus(
+        {
+            "client": {"anonymous": True},
+            "channels": {"namespaces": {"open": {"subscribe": "anyone", "publish": "anyone"}}},
+        }
+    )
     async with client(node.port) as one:
         sub = await subscribed(one, "open:a")
         await sub.publish("anyone")
@@ -215,7 +222,12 @@ async def test_insecure_mode_lets_all_do_all(plexus):
 
 
 async def test_rights_in_the_token(node):
-    can = {"subscribe": ["private:*"], "publish": ["private:a"], "presence": ["private:*"], "history": ["private:b"]}
+    can = {
+        "subscribe": ["private:*"],
+        "publish": ["private:a"],
+        "presence": ["private:*"],
+        "history": ["private:b"],
+    }
     async with client(node.port, token=token("ann", can=can)) as ann:
         a, b = await subscribed(ann, "private:a"), await subscribed(ann, "private:b")
         await a.publish(1)

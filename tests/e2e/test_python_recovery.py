@@ -19,8 +19,11 @@ async def test_what_was_missed_comes_after_the_reconnect(plexus, loops, missed):
 
         network.cut()
         await sub.events.next("subscribing", lambda ctx: ctx.code == 1)
-        await node.api("batch", parallel=False, commands=[
-            {"publish": {"channel": "chat:room", "data": i}} for i in range(missed)])
+        await node.api(
+            "batch",
+            parallel=False,
+            commands=[{"publish": {"channel": "chat:room", "data": i}} for i in range(missed)],
+        )
         network.heal()
 
         again = await sub.events.next("subscribed")
@@ -33,8 +36,12 @@ async def test_what_was_missed_comes_after_the_reconnect(plexus, loops, missed):
 
 
 async def test_a_trimmed_history_says_so(plexus, loops):
-    node = await plexus({"node": {"loops": loops}, "channels": {"namespaces": {"short": {
-        "subscribe": "user", "history_size": 5, "history_ttl": "1h"}}}})
+    node = await plexus(
+        {
+            "node": {"loops": loops},
+            "channels": {"namespaces": {"short": {"subscribe": "user", "history_size": 5, "history_ttl": "1h"}}},
+        }
+    )
     async with Network(node.port) as network, client(network.port, token=token("ann")) as ann:
         sub = await subscribed(ann, "short:room")
         await node.api.publish("short:room", "seen")
@@ -52,8 +59,10 @@ async def test_a_trimmed_history_says_so(plexus, loops):
 
 async def test_server_side_subscriptions_recover_too(plexus, loops):
     node = await plexus({"node": {"loops": loops}})
-    async with Network(node.port) as network, \
-            client(network.port, token=token("ann", channels=["chat:one"])) as ann:
+    async with (
+        Network(node.port) as network,
+        client(network.port, token=token("ann", channels=["chat:one"])) as ann,
+    ):
         await ann.events.next("subscribed")
         network.cut()
         await ann.events.next("connecting", lambda ctx: ctx.code == 1)

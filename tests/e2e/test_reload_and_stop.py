@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from support.deaf import Deaf
 from support.node import BASE, merged
 from support.tokens import SECRET, token
 from support.waiting import until
@@ -74,7 +75,10 @@ async def test_a_rotated_secret(plexus, loops, wire):
 async def test_what_needs_a_restart_is_said(plexus):
     node = await plexus()
     said = await reload(node, {"node": {"loops": 2}, "client": {"max_channels": 7}})
-    assert "node.loops" in said.partition("needs_restart")[2] and "client.max_channels" not in said.partition("needs_restart")[2]
+    assert (
+        "node.loops" in said.partition("needs_restart")[2]
+        and "client.max_channels" not in said.partition("needs_restart")[2]
+    )
     assert "client.max_channels" in said
 
 
@@ -82,7 +86,11 @@ async def test_a_faulty_configuration_changes_nothing(plexus, wire):
     node = await plexus()
     node.errors_expected = True
     one = await wire(node)
-    for raw in ("{", json.dumps({"nod": {}}), json.dumps(merged(BASE, {"api": {"key": "hush-hush"}, "node": {"x": 1}}))):
+    for raw in (
+        "{",
+        json.dumps({"nod": {}}),
+        json.dumps(merged(BASE, {"api": {"key": "hush-hush"}, "node": {"x": 1}})),
+    ):
         await reload(node, None, raw)
         await one.call("subscribe", channel="chat:a")
         await one.call("unsubscribe", channel="chat:a")
@@ -173,8 +181,6 @@ async def test_a_second_signal_stops_at_once(plexus, wire, first, second):
 
 
 async def test_a_client_that_does_not_read_cannot_hold_up_the_stop(plexus):
-    from test_overload import Deaf
-
     node = await plexus({"node": {"drain_timeout": "1s"}})
     deaf = await asyncio.to_thread(Deaf, node, "plain:a")
     for _ in range(30):

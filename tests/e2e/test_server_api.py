@@ -63,11 +63,15 @@ async def test_publish_where_it_cannot_be(api):
 
 async def test_broadcast(api, ann):
     subs = [await subscribed(ann, f"chat:{i}") for i in range(3)]
-    got = await api.broadcast(cent.BroadcastRequest(
-        channels=["chat:0", "chat:1", "nowhere:a", "chat:2"], data={"all": 1}, idempotency_key="b"))
+    got = await api.broadcast(
+        cent.BroadcastRequest(
+            channels=["chat:0", "chat:1", "nowhere:a", "chat:2"], data={"all": 1}, idempotency_key="b"
+        )
+    )
     assert [r.error.code if r.error else r.result.offset for r in got.responses] == [1, 1, 102, 1]
-    again = await api.broadcast(cent.BroadcastRequest(channels=["chat:0", "chat:1"], data={"all": 2},
-                                                      idempotency_key="b"))
+    again = await api.broadcast(
+        cent.BroadcastRequest(channels=["chat:0", "chat:1"], data={"all": 2}, idempotency_key="b")
+    )
     assert [r.result for r in again.responses] == [got.responses[0].result, got.responses[1].result]
     for sub in subs:
         assert (await sub.events.next("publication")).pub.data == {"all": 1}
@@ -78,7 +82,9 @@ async def test_broadcast(api, ann):
 
 async def test_subscribe_and_unsubscribe(api, ann, served):
     await api.publish(cent.PublishRequest(channel="private:room", data="old"))
-    await api.subscribe(cent.SubscribeRequest(user="ann", channel="private:room", info={"role": "x"}, data={"d": 1}))
+    await api.subscribe(
+        cent.SubscribeRequest(user="ann", channel="private:room", info={"role": "x"}, data={"d": 1})
+    )
     ctx = await ann.events.next("subscribed")
     assert (ctx.channel, ctx.data, ctx.stream_position.offset) == ("private:room", {"d": 1}, 1)
     await api.publish(cent.PublishRequest(channel="private:room", data="new"))
@@ -120,7 +126,9 @@ async def test_disconnect(api, ann, served):
     async with client(served.port, token=token("ann")) as spared, client(served.port, token=token("bob")) as bob:
         await api.disconnect(cent.DisconnectRequest(user="ann", whitelist=[spared.id]))
         assert (await ann.events.next("disconnected")).code == 3503
-        await api.disconnect(cent.DisconnectRequest(user="bob", disconnect=cent.Disconnect(code=4555, reason="out")))
+        await api.disconnect(
+            cent.DisconnectRequest(user="bob", disconnect=cent.Disconnect(code=4555, reason="out"))
+        )
         ended = await bob.events.next("disconnected")
         assert (ended.code, ended.reason) == (4555, "out")
         await subscribed(spared, "chat:room")
@@ -170,8 +178,10 @@ async def test_history_and_its_removal(api):
     gone = await api.history(cent.HistoryRequest(channel="chat:room", limit=-1))
     assert (gone.publications, gone.offset, gone.epoch) == ([], 5, page.epoch)
     assert (await api.publish(cent.PublishRequest(channel="chat:room", data="next"))).offset == 6
-    for call in (api.history(cent.HistoryRequest(channel="plain:room")),
-                 api.history_remove(cent.HistoryRemoveRequest(channel="plain:room"))):
+    for call in (
+        api.history(cent.HistoryRequest(channel="plain:room")),
+        api.history_remove(cent.HistoryRemoveRequest(channel="plain:room")),
+    ):
         with pytest.raises(cent.CentApiResponseError) as error:
             await call
         assert error.value.code == 108
@@ -200,12 +210,17 @@ async def test_info(api, ann):
 @pytest.mark.parametrize("parallel", [False, True])
 async def test_batch(api, ann, parallel):
     sub = await subscribed(ann, "chat:room")
-    got = await api.batch(cent.BatchRequest(parallel=parallel, requests=[
-        cent.PublishRequest(channel="chat:room", data=1),
-        cent.BroadcastRequest(channels=["chat:room"], data=2),
-        cent.PresenceStatsRequest(channel="chat:room"),
-        cent.InfoRequest(),
-    ]))
+    got = await api.batch(
+        cent.BatchRequest(
+            parallel=parallel,
+            requests=[
+                cent.PublishRequest(channel="chat:room", data=1),
+                cent.BroadcastRequest(channels=["chat:room"], data=2),
+                cent.PresenceStatsRequest(channel="chat:room"),
+                cent.InfoRequest(),
+            ],
+        )
+    )
     assert {got.replies[0].offset, got.replies[1].responses[0].result.offset} == {1, 2}
     assert got.replies[2].num_clients == 1 and len(got.replies[3].nodes) == 1
     assert sorted([(await sub.events.next("publication")).pub.data for _ in range(2)]) == [1, 2]
@@ -213,14 +228,23 @@ async def test_batch(api, ann, parallel):
 
 async def test_a_batch_in_order_keeps_it(api, ann):
     sub = await subscribed(ann, "chat:room")
-    await api.batch(cent.BatchRequest(requests=[cent.PublishRequest(channel="chat:room", data=i) for i in range(200)]))
+    await api.batch(
+        cent.BatchRequest(requests=[cent.PublishRequest(channel="chat:room", data=i) for i in range(200)])
+    )
     assert [(await sub.events.next("publication")).pub.data for _ in range(200)] == list(range(200))
 
 
 async def test_the_shape_of_batch_replies(served):
-    replies = await served.api("batch", commands=[
-        {"publish": {"channel": "chat:a", "data": 1}}, {"publish": {"channel": "nowhere:a", "data": 1}},
-        {"dance": {}}, {"presence": {"channel": "chat:a"}}, {"rpc": {"method": "x"}}])
+    replies = await served.api(
+        "batch",
+        commands=[
+            {"publish": {"channel": "chat:a", "data": 1}},
+            {"publish": {"channel": "nowhere:a", "data": 1}},
+            {"dance": {}},
+            {"presence": {"channel": "chat:a"}},
+            {"rpc": {"method": "x"}},
+        ],
+    )
     assert replies[0]["publish"]["offset"] == 1 and "result" not in replies[0]["publish"]
     assert [r["error"]["code"] for r in (replies[1], replies[2], replies[4])] == [102, 104, 108]
     assert replies[3] == {"presence": {"presence": {}}}
@@ -246,7 +270,9 @@ async def test_the_methods_form_of_the_api(served):
 
 
 async def test_errors_as_http_status_where_asked(served):
-    got = await served.api.raw("publish", '{"channel":"nowhere:a","data":1}', **{"X-Centrifugo-Error-Mode": "transport"})
+    got = await served.api.raw(
+        "publish", '{"channel":"nowhere:a","data":1}', **{"X-Centrifugo-Error-Mode": "transport"}
+    )
     assert got.status == 404 and json.loads(got.text)["code"] == 102
 
 

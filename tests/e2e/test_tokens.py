@@ -32,7 +32,11 @@ BAD = {
     "no signature": token("ann").rpartition(".")[0] + ".",
     "another secret": token("ann", secret="not the secret of this node, but long"),
     "empty secret": token("ann", secret=""),
-    "changed claims": token("ann").split(".")[0] + "." + token("root").split(".")[1] + "." + token("ann").split(".")[2],
+    "changed claims": token("ann").split(".")[0]
+    + "."
+    + token("root").split(".")[1]
+    + "."
+    + token("ann").split(".")[2],
     "alg none": signed({"alg": "none"}, GOOD).rpartition(".")[0] + ".",
     "alg None": signed({"alg": "None"}, GOOD),
     "alg none signed": signed({"alg": "none"}, GOOD),
@@ -88,9 +92,14 @@ async def test_every_secret_of_a_list_is_good(plexus, wire):
 
 async def test_audience_and_issuer_where_they_are_asked_for(plexus, wire):
     node = await plexus({"client": {"token": {"audience": "here", "issuer": "us"}}})
-    for claims, expected in (({"aud": "here", "iss": "us"}, "ok"), ({"aud": ["there", "here"], "iss": "us"}, "ok"),
-                             ({"aud": "there", "iss": "us"}, 3500), ({"aud": "here", "iss": "them"}, 3500),
-                             ({"aud": "here"}, 3500), ({}, 3500)):
+    for claims, expected in (
+        ({"aud": "here", "iss": "us"}, "ok"),
+        ({"aud": ["there", "here"], "iss": "us"}, "ok"),
+        ({"aud": "there", "iss": "us"}, 3500),
+        ({"aud": "here", "iss": "them"}, 3500),
+        ({"aud": "here"}, 3500),
+        ({}, 3500),
+    ):
         one = await wire(node, None)
         assert await outcome(one, one.connect(token("ann", **claims))) == expected, claims
 
@@ -107,8 +116,11 @@ async def test_refreshing_the_connection(node, wire):
     got = await one.call("refresh", token=token("ann", expires_in=2000))
     assert got["expires"] is True and 1990 <= got["ttl"] <= 2000
     assert await outcome(one, one.call("refresh", token=token("bob"))) == 3500
-    for text, expected in ((token("ann", secret="wrong"), 3500), ("nonsense", 3500),
-                           (token("ann", expires_in=-1), 3005)):
+    for text, expected in (
+        (token("ann", secret="wrong"), 3500),
+        ("nonsense", 3500),
+        (token("ann", expires_in=-1), 3005),
+    ):
         one = await wire(node, "ann", expires_in=1000)
         assert await outcome(one, one.call("refresh", token=text)) == expected
 
@@ -132,10 +144,13 @@ async def test_a_refresh_in_time_keeps_the_connection(plexus, wire):
 async def test_subscription_tokens(node, wire):
     for text, expected in (
         (token("ann", channel="private:a"), "ok"),
-        (token("ann", channel="private:a", secret="wrong"), 103), ("nonsense", 103),
+        (token("ann", channel="private:a", secret="wrong"), 103),
+        ("nonsense", 103),
         (token("ann", channel="private:a", expires_in=-5), 109),
-        (token("ann", channel="private:b"), 3500), (token("bob", channel="private:a"), 3500),
-        (token("ann", channel="private:a", client="another"), 3500), (token("ann"), 3500),
+        (token("ann", channel="private:b"), 3500),
+        (token("bob", channel="private:a"), 3500),
+        (token("ann", channel="private:a", client="another"), 3500),
+        (token("ann"), 3500),
     ):
         one = await wire(node, "ann")
         assert await outcome(one, one.subscribe("private:a", token=text)) == expected
@@ -175,8 +190,14 @@ async def test_a_right_of_a_subscription_token_is_for_its_channel(node, wire):
 
 async def test_globs_of_rights(node, wire):
     one = await wire(node, "ann", can={"subscribe": ["private:a*", "private:?x"]})
-    for channel, expected in (("private:a", "ok"), ("private:abc", "ok"), ("private:1x", "ok"), ("private:ba", 103),
-                              ("private:12x", 103), ("private:", 103)):
+    for channel, expected in (
+        ("private:a", "ok"),
+        ("private:abc", "ok"),
+        ("private:1x", "ok"),
+        ("private:ba", 103),
+        ("private:12x", 103),
+        ("private:", 103),
+    ):
         assert await outcome(one, one.subscribe(channel)) == expected, channel
 
 
@@ -191,7 +212,9 @@ async def test_server_side_subscriptions_in_the_connect_reply(node, wire):
     await node.api.publish("chat:one", 1)
     await node.api.publish("chat:one", 2)
     one = await wire(node, None)
-    got = await one.connect(token("ann", channels=["chat:one", "plain:two"], subs={"private:x": {"data": {"d": 1}}}))
+    got = await one.connect(
+        token("ann", channels=["chat:one", "plain:two"], subs={"private:x": {"data": {"d": 1}}})
+    )
     subs = got["subs"]
     assert set(subs) == {"chat:one", "plain:two", "private:x"}
     assert subs["chat:one"]["offset"] == 2 and subs["chat:one"]["recoverable"] is True
@@ -199,9 +222,13 @@ async def test_server_side_subscriptions_in_the_connect_reply(node, wire):
 
     again = await wire(node, None)
     epoch = subs["chat:one"]["epoch"]
-    got = await again.connect(token("ann", channels=["chat:one"]),
-                              subs={"chat:one": {"recover": True, "offset": 1, "epoch": epoch},
-                                    "chat:other": {"recover": True, "offset": 1, "epoch": epoch}})
+    got = await again.connect(
+        token("ann", channels=["chat:one"]),
+        subs={
+            "chat:one": {"recover": True, "offset": 1, "epoch": epoch},
+            "chat:other": {"recover": True, "offset": 1, "epoch": epoch},
+        },
+    )
     assert set(got["subs"]) == {"chat:one"} and got["subs"]["chat:one"]["recovered"] is True
     assert [p["data"] for p in got["subs"]["chat:one"]["publications"]] == [2]
 

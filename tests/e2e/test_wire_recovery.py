@@ -6,12 +6,16 @@ import pytest_asyncio
 from support.waiting import until
 from support.wire import CommandError
 
-NAMESPACES = {"channels": {"namespaces": {
-    "short": {"subscribe": "user", "publish": "user", "history_size": 5, "history_ttl": "1h"},
-    "asked": {"subscribe": "user", "history_size": 100, "history_ttl": "1h", "recover": "asked"},
-    "never": {"subscribe": "user", "history_size": 100, "history_ttl": "1h", "recover": False},
-    "brief": {"subscribe": "user", "history_size": 100, "history_ttl": "1s"},
-}}}
+NAMESPACES = {
+    "channels": {
+        "namespaces": {
+            "short": {"subscribe": "user", "publish": "user", "history_size": 5, "history_ttl": "1h"},
+            "asked": {"subscribe": "user", "history_size": 100, "history_ttl": "1h", "recover": "asked"},
+            "never": {"subscribe": "user", "history_size": 100, "history_ttl": "1h", "recover": False},
+            "brief": {"subscribe": "user", "history_size": 100, "history_ttl": "1s"},
+        }
+    }
+}
 
 
 @pytest_asyncio.fixture(params=[1, 2], ids=["1 loop", "2 loops"])
@@ -71,8 +75,9 @@ async def test_recovering_from_the_very_beginning(served, wire):
     assert got["recovered"] and "offset" not in got and offsets(got) == [1, 2, 3]
 
 
-@pytest.mark.parametrize("since", [{"offset": 1, "epoch": "anothere"}, {"offset": 9, "epoch": None},
-                                   {"offset": 2**60, "epoch": None}])
+@pytest.mark.parametrize(
+    "since", [{"offset": 1, "epoch": "anothere"}, {"offset": 9, "epoch": None}, {"offset": 2**60, "epoch": None}]
+)
 async def test_a_position_that_cannot_be_trusted(served, wire, since):
     epoch = await publish(served, "chat:room", 5)
     one = await wire(served)
@@ -121,7 +126,10 @@ async def test_more_than_may_be_recovered(plexus, wire):
 async def test_flag_2_asks_for_error_112_instead(served, wire):
     epoch = await publish(served, "short:room", 9)
     one = await wire(served)
-    assert await code_of(one.subscribe("short:room", recover=True, recoverable=True, offset=1, epoch=epoch, flag=3)) == 112
+    assert (
+        await code_of(one.subscribe("short:room", recover=True, recoverable=True, offset=1, epoch=epoch, flag=3))
+        == 112
+    )
     # It works only together with `recoverable`.
     got = await one.subscribe("short:room", recover=True, offset=1, epoch=epoch, flag=2)
     assert got["was_recovering"] and "recovered" not in got
@@ -211,6 +219,7 @@ async def test_history_ends_by_age(served, wire):
     epoch = await publish(served, "brief:room", 3)
     one = await wire(served)
     await one.subscribe("brief:room")
+
     async def gone():
         got = await one.call("history", channel="brief:room", limit=-1)
         return got if not got["publications"] else None

@@ -20,7 +20,9 @@ async def test_the_connect_reply(plexus, wire):
     number = one.start("connect", token=token("ann", expires_in=1000), name="js", version="5", data={"x": 1})
     reply = await one.reply(number)
     body = reply["connect"]
-    assert set(body) == {"client", "version", "expires", "ttl", "ping", "pong"}, "session and node are for HTTP streams"
+    assert set(body) == {"client", "version", "expires", "ttl", "ping", "pong"}, (
+        "session and node are for HTTP streams"
+    )
     assert 990 <= body["ttl"] <= 1000 and body["expires"] is True
     assert (body["ping"], body["pong"]) == (25, True) and len(body["client"]) >= 16
 
@@ -48,9 +50,11 @@ async def test_history_and_presence_replies_keep_their_zeros(node, wire):
 async def test_connect_and_subscribes_in_one_message(plexus, loops, wire):
     node = await plexus({"node": {"loops": loops}})
     one = await wire(node, None)
-    one.send({"id": 1, "connect": {"token": token("ann")}},
-             *({"id": i, "subscribe": {"channel": f"chat:{i}"}} for i in range(2, 10)),
-             {"id": 10, "publish": {"channel": "plain:unsubscribed", "data": 1}})
+    one.send(
+        {"id": 1, "connect": {"token": token("ann")}},
+        *({"id": i, "subscribe": {"channel": f"chat:{i}"}} for i in range(2, 10)),
+        {"id": 10, "publish": {"channel": "plain:unsubscribed", "data": 1}},
+    )
     first = await one.line()
     assert first.value["id"] == 1 and "connect" in first.value
     rest = {(await one.line()).value["id"]: True for _ in range(9)}
@@ -59,8 +63,9 @@ async def test_connect_and_subscribes_in_one_message(plexus, loops, wire):
 
 async def test_a_command_behind_a_refused_connect_is_not_run(node, wire):
     one = await wire(node, None)
-    one.send({"id": 1, "connect": {"token": token("ann", secret="wrong")}},
-             {"id": 2, "subscribe": {"channel": "chat:a"}})
+    one.send(
+        {"id": 1, "connect": {"token": token("ann", secret="wrong")}}, {"id": 2, "subscribe": {"channel": "chat:a"}}
+    )
     assert (await one.closed())[0] == 3500 and not one.lines.items
 
 
@@ -112,11 +117,28 @@ async def test_publications_come_in_one_order_to_all(plexus, loops, wire):
         assert [n for u, n in orders[0] if u == f"user{user}"] == list(range(50))
 
 
-@pytest.mark.parametrize("data", [
-    "12345678901234567890.10", "0.1000000000000000055511151231257827", "-0.0", "1E400", "1e-400", "9007199254740993",
-    '"\\u0041\\ud83d\\ude00 größer € \\/ \\u2028"', '"größer € 😀"', '{"b":1,"a":2,"b":3}', '{ "spaced" : [ 1 ,2 ] }',
-    '""', "{}", "[]", "true", "null", '{"id":7,"error":{"code":1}}', '"}\\n{"',
-])
+@pytest.mark.parametrize(
+    "data",
+    [
+        "12345678901234567890.10",
+        "0.1000000000000000055511151231257827",
+        "-0.0",
+        "1E400",
+        "1e-400",
+        "9007199254740993",
+        '"\\u0041\\ud83d\\ude00 größer € \\/ \\u2028"',
+        '"größer € 😀"',
+        '{"b":1,"a":2,"b":3}',
+        '{ "spaced" : [ 1 ,2 ] }',
+        '""',
+        "{}",
+        "[]",
+        "true",
+        "null",
+        '{"id":7,"error":{"code":1}}',
+        '"}\\n{"',
+    ],
+)
 async def test_payloads_pass_untouched(node, wire, data):
     one = await wire(node, "ann")
     await one.subscribe("chat:room")
@@ -134,11 +156,15 @@ async def test_a_payload_with_line_breaks_arrives_as_one_line(node, wire):
     await one.subscribe("chat:room")
     pretty = json.dumps({"a": [1, {"text": "line\nbreak"}], "b": None}, indent=2)
     assert "\n" in pretty
-    got = await node.api.raw("publish", '{\n "channel": "chat:room",\r\n "data": %s\n}' % pretty.replace("\n", "\r\n"))
+    got = await node.api.raw(
+        "publish", '{\n "channel": "chat:room",\r\n "data": %s\n}' % pretty.replace("\n", "\r\n")
+    )
     assert got.status == 200
     line = await one.push_line("pub")
     assert line.value["push"]["pub"]["data"] == json.loads(pretty) and "\n" not in line.text
-    assert (await one.call("history", channel="chat:room", limit=1))["publications"][0]["data"] == json.loads(pretty)
+    assert (await one.call("history", channel="chat:room", limit=1))["publications"][0]["data"] == json.loads(
+        pretty
+    )
 
 
 async def test_tags_and_publisher_are_told(node, wire):
@@ -170,8 +196,12 @@ async def test_publications_without_history_have_no_offset(node, wire):
 
 
 async def test_errors_of_subscribing(plexus, wire):
-    node = await plexus({"client": {"max_channels": 3},
-                         "channels": {"namespaces": {"small": {"subscribe": "user", "max_subscribers": 1}}}})
+    node = await plexus(
+        {
+            "client": {"max_channels": 3},
+            "channels": {"namespaces": {"small": {"subscribe": "user", "max_subscribers": 1}}},
+        }
+    )
     one, two = await wire(node, "ann"), await wire(node, "bob")
     await one.subscribe("plain:a")
     assert await code_of(one.subscribe("plain:a")) == 105
@@ -207,7 +237,9 @@ async def test_subscribe_and_unsubscribe_in_one_message(plexus, loops, wire):
     for i in range(50):
         a, b, c = one.next_id(), one.next_id(), one.next_id()
         channel = {"channel": f"chat:{i % 7}"}
-        one.send({"id": a, "subscribe": channel}, {"id": b, "unsubscribe": channel}, {"id": c, "subscribe": channel})
+        one.send(
+            {"id": a, "subscribe": channel}, {"id": b, "unsubscribe": channel}, {"id": c, "subscribe": channel}
+        )
         got = {}
         for _ in range(3):
             line = (await one.line()).value
@@ -231,14 +263,22 @@ async def test_the_api_subscribes_with_a_push(node, wire):
     one = await wire(node, "ann")
     await node.api("subscribe", user="ann", channel="chat:room", data={"x": 1})
     pushed = await one.push("subscribe", "chat:room")
-    assert pushed["recoverable"] and pushed["positioned"] and pushed["data"] == {"x": 1} and len(pushed["epoch"]) == 8
+    assert (
+        pushed["recoverable"] and pushed["positioned"] and pushed["data"] == {"x": 1} and len(pushed["epoch"]) == 8
+    )
     assert await code_of(one.subscribe("chat:room")) == 105
 
 
 async def test_rpc_of_presence_needs_what_it_says(node, wire):
     one = await wire(node)
-    for data, code in ((None, 107), ({}, 107), ({"channel": "chat:a"}, 107), ({"channel": "nowhere:a", "state": 1}, 102),
-                       ({"channel": "plain:a", "state": 1}, 108), ({"channel": "chat:a", "state": 1}, 103)):
+    for data, code in (
+        (None, 107),
+        ({}, 107),
+        ({"channel": "chat:a"}, 107),
+        ({"channel": "nowhere:a", "state": 1}, 102),
+        ({"channel": "plain:a", "state": 1}, 108),
+        ({"channel": "chat:a", "state": 1}, 103),
+    ):
         assert await code_of(one.call("rpc", method="plexus.presence.update", data=data)) == code, data
     assert await code_of(one.call("rpc", method="plexus.nothing")) == 108
     assert await code_of(one.call("rpc", method="")) == 108

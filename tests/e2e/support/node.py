@@ -25,8 +25,12 @@ BASE = {
         "namespaces": {
             # A room with all that a room has.
             "chat": {
-                "subscribe": "user", "publish": "subscriber", "presence": True, "join_leave": "asked",
-                "history_size": 2000, "history_ttl": "1h",
+                "subscribe": "user",
+                "publish": "subscriber",
+                "presence": True,
+                "join_leave": "asked",
+                "history_size": 2000,
+                "history_ttl": "1h",
             },
             "plain": {"subscribe": "user", "publish": "subscriber"},  # neither history nor presence
             "private": {"history_size": 100, "history_ttl": "1h", "presence": True},  # by tokens alone
@@ -77,8 +81,14 @@ class Node:
         ready.unlink(missing_ok=True)
         command = [PROGRAM, "serve", "--config", self.config_file, "--ready-file", ready, *arguments]
         with self.log_file.open("ab") as log:
-            self.process = subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=log,
-                                            stderr=log, env=clean_environment(environment), cwd=self.folder)
+            self.process = subprocess.Popen(
+                [str(word) for word in command],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=clean_environment(environment),
+                cwd=self.folder,
+            )
         await until(lambda: ready.exists() or self.process.poll() is not None, "the node's ready file")
         if not ready.exists():
             raise DidNotStart(self.process.returncode, self.log())

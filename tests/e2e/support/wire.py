@@ -57,8 +57,11 @@ def frame(opcode, payload=b"", fin=True, mask=b"\x01\x02\x03\x04", reserved=0):
 
 def handshake(port, path="/connection/websocket", headers=None):
     fields = {
-        "Host": f"127.0.0.1:{port}", "Upgrade": "websocket", "Connection": "Upgrade",
-        "Sec-WebSocket-Key": base64.b64encode(os.urandom(16)).decode(), "Sec-WebSocket-Version": "13",
+        "Host": f"127.0.0.1:{port}",
+        "Upgrade": "websocket",
+        "Connection": "Upgrade",
+        "Sec-WebSocket-Key": base64.b64encode(os.urandom(16)).decode(),
+        "Sec-WebSocket-Version": "13",
         **(headers or {}),
     }
     lines = [f"GET {path} HTTP/1.1"] + [f"{k}: {v}" for k, v in fields.items() if v is not None]
@@ -213,7 +216,9 @@ class Wire:
                     (size,) = struct.unpack("!H", await self._reader.readexactly(2))
                 elif size == 127:
                     (size,) = struct.unpack("!Q", await self._reader.readexactly(8))
-                assert not second & 128 and not first & 0x70, "a server's frames are unmasked, without reserved bits"
+                assert not second & 128 and not first & 0x70, (
+                    "a server's frames are unmasked, without reserved bits"
+                )
                 payload = await self._reader.readexactly(size)
                 opcode = first & 15
                 if opcode == CLOSE:

@@ -68,8 +68,14 @@ public:
       runtime::pinned_actor(config, home, "transport"), to_(to) {}
   caf::behavior make_behavior() override {
     return {
-        [this](const channel::admit& m) { to_.send(m.to, m.bytes); },
-        [this](const channel::deliver& m) { to_.send(m.to, m.bytes); },
+        [this](const channel::admit& m) {
+          to_.send(m.to, m.bytes);
+          if (m.then) m.then();
+        },
+        [this](const channel::deliver& m) {
+          to_.send(m.to, m.bytes);
+          if (m.then) m.then();
+        },
         [](const channel::fan_out&) {},
         [](const channel::dissolve&) {},
     };
