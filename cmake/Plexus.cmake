@@ -10,7 +10,7 @@ if(PLEXUS_DEBUG_SYMBOLS)
 endif()
 if(PLEXUS_SANITIZE STREQUAL "thread")
   # g++ 12 warns about fences it can't model; CAF and Boost have some.
-  target_compile_options(plexus_flags INTERFACE -O1 -g1 -fsanitize=thread -Wno-error=tsan)
+  target_compile_options(plexus_flags INTERFACE -O0 -g1 -fsanitize=thread -Wno-error=tsan)
   target_link_options(plexus_flags INTERFACE -fsanitize=thread)
 elseif(PLEXUS_SANITIZE)
   # vptr, object-size and null triple the compile time of template code and find what ASan finds too.

@@ -88,7 +88,9 @@ kind<double> amount() {
           [](const double& v) { return json(v); }};
 }
 
-std::optional<duration> parse_duration(std::string_view text) { return parse_span(text); }
+std::optional<duration> parse_duration(std::string_view text) {
+  return parse_span(text);
+}
 
 kind<duration> time_span(duration least) {
   std::string expected = R"(a duration such as "500ms", "25s", "5m", "24h")";

@@ -24,8 +24,11 @@ struct presence_actor::grace_timer final : runtime::timer {
 
 presence_actor::presence_actor(caf::actor_config& config, runtime::loop& home, std::string channel,
                                backplane::backplane& plane, std::chrono::milliseconds grace,
-                               std::shared_ptr<observer*> watcher)
-  : runtime::pinned_actor(config, home, "presence"), channel_(std::move(channel)), plane_(plane), grace_(grace),
+                               std::shared_ptr<observer*> watcher) :
+    runtime::pinned_actor(config, home, "presence"),
+    channel_(std::move(channel)),
+    plane_(plane),
+    grace_(grace),
     watcher_(std::move(watcher)) {}
 
 presence_actor::~presence_actor() = default;
@@ -33,14 +36,14 @@ presence_actor::~presence_actor() = default;
 caf::behavior presence_actor::make_behavior() {
   load();
   return {
-    [this](presence::enter& m) {
-      leaving_.erase(m.who.client);
-      plane_.enter(channel_, std::move(m.who), begin_call({}));
-    },
-    [this](presence::leave& m) { on_leave(m.client, m.clean); },
-    [this](presence::update& m) { on_update(m); },
-    [this](presence::query& m) { ask(std::move(m.done)); },
-    [this](const changed_elsewhere& m) { on_change(m.change); },
+      [this](presence::enter& m) {
+        leaving_.erase(m.who.client);
+        plane_.enter(channel_, std::move(m.who), begin_call({}));
+      },
+      [this](presence::leave& m) { on_leave(m.client, m.clean); },
+      [this](presence::update& m) { on_update(m); },
+      [this](presence::query& m) { ask(std::move(m.done)); },
+      [this](const changed_elsewhere& m) { on_change(m.change); },
   };
 }
 
@@ -115,15 +118,22 @@ void presence_actor::on_leave(const std::string& client, bool clean) {
   home().arm(*timer, home().now() + grace_);
 }
 
-void presence_actor::leave_now(const std::string& client) { plane_.leave(channel_, client, begin_call({})); }
+void presence_actor::leave_now(const std::string& client) {
+  plane_.leave(channel_, client, begin_call({}));
+}
 
 void presence_actor::on_change(const backplane::presence_change& change) {
   using kind = backplane::presence_change::kind;
   if (change.what == kind::none) return;
   switch (members_.apply(change)) {
-    case member_set::applied::yes: announce(change); break;
-    case member_set::applied::old: break;
-    case member_set::applied::gap: load(); break;
+  case member_set::applied::yes:
+    announce(change);
+    break;
+  case member_set::applied::old:
+    break;
+  case member_set::applied::gap:
+    load();
+    break;
   }
 }
 
@@ -143,7 +153,8 @@ void presence_actor::load() {
     if (ended_) return;
     loading_ = false;
     if (snapshot) {
-      // Subscribers are told the difference: a snapshot repairs this node's view, not theirs. The first one is no news.
+      // Subscribers are told the difference: a snapshot repairs this node's view, not theirs. The first one is no
+      // news.
       auto first = !members_.known();
       for (auto& change : members_.reset(*snapshot))
         if (!first) announce(change);

@@ -23,8 +23,8 @@ constexpr std::chrono::milliseconds pause_without_descriptors{100};
 } // namespace
 
 acceptor::acceptor(runtime::loop& home, const std::vector<loop_transport*>& loops, const std::string& address,
-                   std::uint16_t port, bool internal, std::size_t max_sockets)
-  : home_(home), loops_(loops), listener_(home.context()), internal_(internal), max_sockets_(max_sockets) {
+                   std::uint16_t port, bool internal, std::size_t max_sockets) :
+    home_(home), loops_(loops), listener_(home.context()), internal_(internal), max_sockets_(max_sockets) {
   boost::system::error_code failed;
   auto ip = boost::asio::ip::make_address(address == "localhost" ? "127.0.0.1" : address, failed);
   if (failed) throw std::runtime_error("\"" + address + "\" is not an IP address to listen on");
@@ -40,7 +40,9 @@ acceptor::acceptor(runtime::loop& home, const std::vector<loop_transport*>& loop
   port_ = listener_.local_endpoint().port();
 }
 
-void acceptor::start() { wait(); }
+void acceptor::start() {
+  wait();
+}
 
 void acceptor::stop() {
   pause_.disarm();
@@ -84,16 +86,17 @@ void acceptor::accept_all() {
     if (fewest->home().here())
       fewest->adopt_socket(descriptor, ipv6_, internal_);
     else
-      fewest->home().post(
-        [fewest, descriptor, v6 = ipv6_, internal = internal_] { fewest->adopt_socket(descriptor, v6, internal); });
+      fewest->home().post([fewest, descriptor, v6 = ipv6_, internal = internal_] {
+        fewest->adopt_socket(descriptor, v6, internal);
+      });
   }
   wait();
 }
 
 void acceptor::refuse(int descriptor) {
   static constexpr std::string_view text =
-    "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\nContent-Length: 51\r\nRetry-After: 1\r\n"
-    "Connection: close\r\n\r\nThis node has as many connections as it may have.\r\n";
+      "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\nContent-Length: 51\r\nRetry-After: 1\r\n"
+      "Connection: close\r\n\r\nThis node has as many connections as it may have.\r\n";
   metrics::refused.add();
   [[maybe_unused]] auto sent = ::send(descriptor, text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
   ::shutdown(descriptor, SHUT_WR);

@@ -14,9 +14,9 @@ constexpr std::size_t max_batch = 256 * 1024;
 
 void append_framed(std::string& out, framing how, std::string_view message) {
   switch (how) {
-    case framing::websocket_text:
-      websocket::append_header(out, websocket::opcode::text, message.size());
-      out.append(message);
+  case framing::websocket_text:
+    websocket::append_header(out, websocket::opcode::text, message.size());
+    out.append(message);
   }
 }
 

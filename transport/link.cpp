@@ -26,7 +26,9 @@ void link::enter(std::unique_ptr<stage> next) {
   stage_ = std::move(next);
 }
 
-void link::start_reading() { wait_readable(); }
+void link::start_reading() {
+  wait_readable();
+}
 
 void link::resume_reading() {
   paused_ = false;
@@ -98,15 +100,18 @@ void link::flush() {
   auto how = out_.write_to(socket_.native_handle());
   metrics::bytes_out.add(before - out_.size());
   switch (how) {
-    case outbound::result::drained:
-      if (state_ != state::finishing) return;
-      if (peer_done_)
-        abort();
-      else
-        socket_.shutdown(boost::asio::ip::tcp::socket::shutdown_send, ignored());
-      return;
-    case outbound::result::failed: abort(); return;
-    case outbound::result::blocked: break;
+  case outbound::result::drained:
+    if (state_ != state::finishing) return;
+    if (peer_done_)
+      abort();
+    else
+      socket_.shutdown(boost::asio::ip::tcp::socket::shutdown_send, ignored());
+    return;
+  case outbound::result::failed:
+    abort();
+    return;
+  case outbound::result::blocked:
+    break;
   }
   blocked_ = true;
   socket_.async_wait(boost::asio::ip::tcp::socket::wait_write,
@@ -181,7 +186,8 @@ std::string link::peer() const {
   return failed ? std::string() : end.address().to_string() + ":" + std::to_string(end.port());
 }
 
-// -- the owner --------------------------------------------------------------------------------------------------------
+// -- the owner
+// --------------------------------------------------------------------------------------------------------
 
 void link_owner::forget(link& l) {
   links_.erase(link_ptr(&l));

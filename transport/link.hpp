@@ -2,8 +2,8 @@
 // One TCP connection on its loop: reads into the loop's shared buffer, hands the bytes to its stage (HTTP first,
 // WebSocket after the upgrade), and writes its queue at the end of the turn.
 //
-// Between the socket and everything else there are two calls, `receive` and `outbound::write_to`; TLS in process will
-// sit there.
+// Between the socket and everything else there are two calls, `receive` and `outbound::write_to`; TLS in process
+// will sit there.
 
 #include "actors/runtime/timer_wheel.hpp"
 #include "transport/outbound.hpp"
@@ -93,8 +93,8 @@ private:
   outbound out_;
   state state_ = state::open;
   bool paused_ = false;
-  bool reading_ = false;  ///< a wait for bytes is pending
-  bool blocked_ = false;  ///< a wait for space is pending
+  bool reading_ = false; ///< a wait for bytes is pending
+  bool blocked_ = false; ///< a wait for space is pending
   bool dirty_ = false;
   bool peer_done_ = false; ///< it has sent its FIN
   bool held_ = false;

@@ -1,6 +1,6 @@
 #pragma once
-// What the links of one loop share: the read buffer, the list of those that have something to write, and the rule for
-// readers that are too slow.
+// What the links of one loop share: the read buffer, the list of those that have something to write, and the rule
+// for readers that are too slow.
 
 #include "actors/runtime/loop.hpp"
 #include "transport/link.hpp"
@@ -45,7 +45,7 @@ private:
   runtime::loop& home_;
   std::array<char, 65536> read_buffer_;
   std::vector<link_ptr> dirty_, flushing_;
-  std::vector<std::unique_ptr<stage>> retired_; ///< ended in this turn
+  std::vector<std::unique_ptr<stage>> retired_;   ///< ended in this turn
   std::unordered_set<link_ptr, link_hash> links_; ///< open ones; keeps those alive that wait for nothing
 };
 

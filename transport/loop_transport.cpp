@@ -12,14 +12,18 @@
 
 namespace plexus::transport {
 
-loop_transport::loop_transport(runtime::loop& home, const site& routes, client_limit& limit)
-  : link_owner(home), routes_(routes), limit_(limit) {
+loop_transport::loop_transport(runtime::loop& home, const site& routes, client_limit& limit) :
+    link_owner(home), routes_(routes), limit_(limit) {
   home.at_turn_end([this] { end_turn(); });
 }
 
-loop_transport::~loop_transport() { abort_all(); }
+loop_transport::~loop_transport() {
+  abort_all();
+}
 
-void loop_transport::connect(std::unique_ptr<connection::client_environment> env) { env_ = std::move(env); }
+void loop_transport::connect(std::unique_ptr<connection::client_environment> env) {
+  env_ = std::move(env);
+}
 
 void loop_transport::adopt_socket(int descriptor, bool ipv6, bool internal) {
   boost::asio::ip::tcp::socket socket(home().context());
@@ -93,7 +97,8 @@ std::size_t loop_transport::max_queue() const noexcept {
   return most > 0 ? most : SIZE_MAX;
 }
 
-// -- what channels and connections ask for ----------------------------------------------------------------------------
+// -- what channels and connections ask for
+// ----------------------------------------------------------------------------
 
 void loop_transport::send(session_id to, std::string_view bytes) {
   auto* s = find(to);
@@ -149,7 +154,8 @@ void loop_transport::close(session_id who, std::uint16_t code, std::string_view 
   if (auto* s = find(who)) s->close(code, reason);
 }
 
-// -- the end of a turn ------------------------------------------------------------------------------------------------
+// -- the end of a turn
+// ------------------------------------------------------------------------------------------------
 
 void loop_transport::end_turn() {
   table_.close_batches();

@@ -1,6 +1,6 @@
 #pragma once
-// The sockets of one loop, and for each channel who is to be written to. Plain state; `transport_actor` hands it the
-// messages of channels, connections call it directly as their port.
+// The sockets of one loop, and for each channel who is to be written to. Plain state; `transport_actor` hands it
+// the messages of channels, connections call it directly as their port.
 
 #include "actors/connection/client.hpp"
 #include "actors/connection/port.hpp"

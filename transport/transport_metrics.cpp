@@ -16,13 +16,16 @@ const counter messages_in{"plexus_messages_received_total", "Messages of clients
 const counter messages_out{"plexus_messages_sent_total", "Messages to clients: replies, pushes and pings."};
 const counter slow_closed{"plexus_slow_clients_total", "Clients closed with 3008: they did not read."};
 const counter dropped_bytes{"plexus_dropped_bytes_total", "Queued bytes dropped with slow clients."};
-const counter http_requests{"plexus_http_requests_total", "HTTP requests, by the class of the answer.", "status",
+const counter http_requests{"plexus_http_requests_total",
+                            "HTTP requests, by the class of the answer.",
+                            "status",
                             {"1xx", "2xx", "3xx", "4xx", "5xx"}};
 const gauge connections{"plexus_connections", "Open TCP connections."};
 const gauge sessions{"plexus_clients", "Open client sessions (WebSocket)."};
-const histogram publish_to_write{"plexus_publish_to_write_seconds",
-                                 "From a publication's arrival on this node until it was handed to the kernel for all "
-                                 "its subscribers on a loop.",
-                                 {0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 1}};
+const histogram publish_to_write{
+    "plexus_publish_to_write_seconds",
+    "From a publication's arrival on this node until it was handed to the kernel for all "
+    "its subscribers on a loop.",
+    {0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 1}};
 
 } // namespace plexus::transport::metrics

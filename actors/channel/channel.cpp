@@ -8,23 +8,28 @@ namespace {
 const runtime::metrics::counter published{"plexus_publications_total", "Publications appended through this node."};
 const runtime::metrics::counter duplicates{"plexus_publications_duplicate_total",
                                            "Publications whose idempotency key was known already."};
-const runtime::metrics::counter recoveries{"plexus_recoveries_total", "Subscriptions that asked for what they missed.",
-                                           "result", {"recovered", "unrecoverable"}};
+const runtime::metrics::counter recoveries{"plexus_recoveries_total",
+                                           "Subscriptions that asked for what they missed.",
+                                           "result",
+                                           {"recovered", "unrecoverable"}};
 const runtime::metrics::counter lost{"plexus_channels_lost_total",
                                      "Times that a channel's subscribers were told to subscribe again (2500)."};
 } // namespace
 
 channel::channel(std::shared_ptr<const std::string> name, const config::channel_options& options, unsigned loops,
-                 backplane::backplane& plane, channel_port& port)
-  : name_(std::move(name)), options_(options), plane_(plane), port_(port), on_loop_(loops, 0) {}
+                 backplane::backplane& plane, channel_port& port) :
+    name_(std::move(name)), options_(options), plane_(plane), port_(port), on_loop_(loops, 0) {}
 
-backplane::retention channel::keep() const noexcept { return {options_.history_size, options_.history_ttl}; }
+backplane::retention channel::keep() const noexcept {
+  return {options_.history_size, options_.history_ttl};
+}
 
 bool channel::has_presence() const noexcept {
   return options_.presence || options_.join_leave != config::offer::no;
 }
 
-// -- subscribing ------------------------------------------------------------------------------------------------------
+// -- subscribing
+// ------------------------------------------------------------------------------------------------------
 
 void channel::on_subscribe(subscribe m) {
   port_.in_use();
@@ -118,8 +123,8 @@ void channel::on_recovery(std::list<joiner>::iterator who, outcome<backplane::re
   if (answer->recovered) {
     result.at = {answer->top.epoch, m.since->offset};
     result.publications = std::move(answer->publications);
-    // Recovery and live delivery meet without a seam: what was emitted while the log was read and is not in the answer
-    // goes behind it.
+    // Recovery and live delivery meet without a seam: what was emitted while the log was read and is not in the
+    // answer goes behind it.
     for (auto& p : meanwhile)
       if (p->offset > answer->top.offset) result.publications.push_back(std::move(p));
   } else {
@@ -149,8 +154,10 @@ void channel::on_unsubscribe(const unsubscribe& m) {
       }
     return false;
   };
-  if (drop(waiting_, [](auto& s) -> auto& { return s.who.client; }) ||
-      drop(joining_, [](auto& j) -> auto& { return j.request.who.client; })) {
+  if (drop(
+          waiting_, [](auto& s) -> auto& { return s.who.client; }) ||
+      drop(
+          joining_, [](auto& j) -> auto& { return j.request.who.client; })) {
     check_idle();
     return;
   }
@@ -163,7 +170,8 @@ void channel::on_unsubscribe(const unsubscribe& m) {
   check_idle();
 }
 
-// -- publishing -------------------------------------------------------------------------------------------------------
+// -- publishing
+// -------------------------------------------------------------------------------------------------------
 
 void channel::on_publish(publish m) {
   port_.in_use();
@@ -185,7 +193,9 @@ void channel::on_publish(publish m) {
                 });
 }
 
-void channel::on_published_elsewhere(const protocol::publication_ptr& what) { emit(what, steady_clock::now()); }
+void channel::on_published_elsewhere(const protocol::publication_ptr& what) {
+  emit(what, steady_clock::now());
+}
 
 // Own answers and other nodes' entries meet here: what was emitted already falls away, and a hole is read from the
 // log before anything behind it is shown.
@@ -237,7 +247,8 @@ void channel::lose_all() {
   check_idle();
 }
 
-// -- reading ----------------------------------------------------------------------------------------------------------
+// -- reading
+// ----------------------------------------------------------------------------------------------------------
 
 void channel::on_history(read_history m) {
   ++under_way_;
@@ -261,7 +272,8 @@ void channel::on_remove_history(remove_history m) {
   });
 }
 
-// -- ending -----------------------------------------------------------------------------------------------------------
+// -- ending
+// -----------------------------------------------------------------------------------------------------------
 
 bool channel::is_idle() const noexcept {
   return total_ == 0 && under_way_ == 0 && waiting_.empty() && joining_.empty() && !has_members_;

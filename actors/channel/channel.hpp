@@ -82,14 +82,14 @@ private:
   channel_port& port_;
 
   occupancy occupancy_ = occupancy::none;
-  protocol::position top_;             ///< of what was emitted here
-  std::deque<subscribe> waiting_;      ///< for the occupancy
+  protocol::position top_;        ///< of what was emitted here
+  std::deque<subscribe> waiting_; ///< for the occupancy
   std::list<joiner> joining_;
   std::vector<std::uint32_t> on_loop_; ///< subscribers by loop
   std::size_t total_ = 0;
-  std::size_t under_way_ = 0;          ///< backplane calls that must be answered before the channel may end
+  std::size_t under_way_ = 0; ///< backplane calls that must be answered before the channel may end
   bool has_members_ = false;
-  bool filling_ = false;               ///< a hole is being read from the log
+  bool filling_ = false; ///< a hole is being read from the log
 };
 
 } // namespace plexus::channel

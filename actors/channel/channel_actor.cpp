@@ -16,12 +16,14 @@ struct channel_actor::idle_timer final : runtime::timer {
 };
 
 channel_actor::channel_actor(caf::actor_config& config, runtime::loop& home, channel_table& table, std::string name,
-                             const config::channel_options& options)
-  : runtime::pinned_actor(config, home, "channel"), table_(table),
+                             const config::channel_options& options) :
+    runtime::pinned_actor(config, home, "channel"),
+    table_(table),
     name_(std::make_shared<const std::string>(std::move(name))),
     channel_(std::make_shared<channel>(name_, options, table.node_runtime.size(), table.plane,
                                        static_cast<channel_port&>(*this))),
-    observer_(std::make_shared<presence::observer*>(static_cast<presence::observer*>(this))), idle_timer_(std::make_unique<idle_timer>(*this)) {
+    observer_(std::make_shared<presence::observer*>(static_cast<presence::observer*>(this))),
+    idle_timer_(std::make_unique<idle_timer>(*this)) {
   channels.add(1);
   idle();
 }
@@ -30,57 +32,57 @@ channel_actor::~channel_actor() = default;
 
 caf::behavior channel_actor::make_behavior() {
   return {
-    [this](publish& m) {
-      handled();
-      channel_->on_publish(std::move(m));
-    },
-    [this](subscribe& m) {
-      handled();
-      channel_->on_subscribe(std::move(m));
-    },
-    [this](const unsubscribe& m) {
-      handled();
-      channel_->on_unsubscribe(m);
-    },
-    [this](read_history& m) {
-      handled();
-      channel_->on_history(std::move(m));
-    },
-    [this](remove_history& m) {
-      handled();
-      channel_->on_remove_history(std::move(m));
-    },
-    [this](read_presence& m) {
-      handled();
-      if (presence_)
-        caf::anon_send(presence_, presence::query{std::move(m.done)});
-      else
-        m.done(presence::member_set{});
-    },
-    [this](update_presence& m) {
-      handled();
-      if (presence_)
-        caf::anon_send(presence_,
-                       presence::update{std::move(m.client), std::move(m.channel_info), std::move(m.done)});
-      else
-        m.done(protocol::error_code::permission_denied);
-    },
-    [this](const published_elsewhere& m) {
-      handled();
-      channel_->on_published_elsewhere(m.what);
-    },
-    [this](presence_changed_elsewhere& m) {
-      handled();
-      if (presence_) caf::anon_send(presence_, presence::changed_elsewhere{std::move(m.change)});
-    },
-    [this](const in_doubt&) {
-      handled();
-      channel_->on_in_doubt();
-    },
-    [this](const options_changed&) {
-      handled();
-      if (auto* now = table_.settings->options_of(*name_)) channel_->set_options(*now);
-    },
+      [this](publish& m) {
+        handled();
+        channel_->on_publish(std::move(m));
+      },
+      [this](subscribe& m) {
+        handled();
+        channel_->on_subscribe(std::move(m));
+      },
+      [this](const unsubscribe& m) {
+        handled();
+        channel_->on_unsubscribe(m);
+      },
+      [this](read_history& m) {
+        handled();
+        channel_->on_history(std::move(m));
+      },
+      [this](remove_history& m) {
+        handled();
+        channel_->on_remove_history(std::move(m));
+      },
+      [this](read_presence& m) {
+        handled();
+        if (presence_)
+          caf::anon_send(presence_, presence::query{std::move(m.done)});
+        else
+          m.done(presence::member_set{});
+      },
+      [this](update_presence& m) {
+        handled();
+        if (presence_)
+          caf::anon_send(presence_,
+                         presence::update{std::move(m.client), std::move(m.channel_info), std::move(m.done)});
+        else
+          m.done(protocol::error_code::permission_denied);
+      },
+      [this](const published_elsewhere& m) {
+        handled();
+        channel_->on_published_elsewhere(m.what);
+      },
+      [this](presence_changed_elsewhere& m) {
+        handled();
+        if (presence_) caf::anon_send(presence_, presence::changed_elsewhere{std::move(m.change)});
+      },
+      [this](const in_doubt&) {
+        handled();
+        channel_->on_in_doubt();
+      },
+      [this](const options_changed&) {
+        handled();
+        if (auto* now = table_.settings->options_of(*name_)) channel_->set_options(*now);
+      },
   };
 }
 
@@ -106,12 +108,14 @@ void channel_actor::fan_out_to(unsigned loop, const protocol::broadcast_ptr& wha
   caf::anon_send(table_.transports[loop], fan_out{what});
 }
 
-void channel_actor::dissolve_on(unsigned loop) { caf::anon_send(table_.transports[loop], dissolve{name_}); }
+void channel_actor::dissolve_on(unsigned loop) {
+  caf::anon_send(table_.transports[loop], dissolve{name_});
+}
 
 caf::actor& channel_actor::presence_actor() {
   if (!presence_)
     presence_ = runtime::spawn_on<presence::presence_actor>(home(), *name_, table_.plane,
-                                                           channel_->options().presence_grace, observer_);
+                                                            channel_->options().presence_grace, observer_);
   return presence_;
 }
 
@@ -139,7 +143,9 @@ void channel_actor::idle() {
   if (!idle_timer_->armed()) home().arm(*idle_timer_, home().now() + channel_table::linger);
 }
 
-void channel_actor::in_use() { idle_timer_->disarm(); }
+void channel_actor::in_use() {
+  idle_timer_->disarm();
+}
 
 void channel_actor::retire() {
   if (!channel_->is_idle()) return;

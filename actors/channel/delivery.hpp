@@ -1,7 +1,7 @@
 #pragma once
-// What a loop's transport actor understands: declared here, where it is sent from, implemented in `transport`, which
-// owns the sockets. All of it is handled in the order sent, which is what clients rely on: a subscribe reply before
-// the channel's publications, a publication before its publisher's reply.
+// What a loop's transport actor understands: declared here, where it is sent from, implemented in `transport`,
+// which owns the sockets. All of it is handled in the order sent, which is what clients rely on: a subscribe reply
+// before the channel's publications, a publication before its publisher's reply.
 
 #include "actors/protocol/broadcast.hpp"
 
@@ -38,8 +38,8 @@ struct deliver {
   std::function<void()> then;
 };
 
-/// The reply (or push) that opens a subscription, and the entry into the fan-out table, in one step. `then` runs on the
-/// loop afterwards: whoever hears of the subscription from it can rely on the table.
+/// The reply (or push) that opens a subscription, and the entry into the fan-out table, in one step. `then` runs on
+/// the loop afterwards: whoever hears of the subscription from it can rely on the table.
 struct admit {
   session_id to;
   std::string channel;

@@ -30,22 +30,22 @@ struct subscribed {
   std::vector<protocol::publication_ptr> publications;
 };
 
-/// Subscribe a client. When `done` returns, whatever the channel emits next must reach the subscriber: `done` sends the
-/// reply and the entry into the loop's fan-out table as one message, ahead of later publications.
+/// Subscribe a client. When `done` returns, whatever the channel emits next must reach the subscriber: `done` sends
+/// the reply and the entry into the loop's fan-out table as one message, ahead of later publications.
 struct subscribe {
   protocol::client_info who;
   unsigned loop = 0; ///< of the client's socket
   bool wants_position = false;
   bool wants_join_leave = false;
-  bool wants_recovery = false;               ///< `recover` was sent
-  bool refuse_unrecoverable = false;         ///< error 112 instead of `recovered: false`
-  std::optional<protocol::position> since;   ///< with wants_recovery
+  bool wants_recovery = false;             ///< `recover` was sent
+  bool refuse_unrecoverable = false;       ///< error 112 instead of `recovered: false`
+  std::optional<protocol::position> since; ///< with wants_recovery
   std::size_t max_recovered = 0;
   std::function<void(outcome<subscribed>)> done;
 };
 
-/// A subscriber is gone. `clean` false: its connection broke. `counted` false: the channel dissolved and has forgotten
-/// its subscribers already, only presence has not.
+/// A subscriber is gone. `clean` false: its connection broke. `counted` false: the channel dissolved and has
+/// forgotten its subscribers already, only presence has not.
 struct unsubscribe {
   std::string client;
   unsigned loop = 0;

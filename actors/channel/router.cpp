@@ -5,8 +5,8 @@
 namespace plexus::channel {
 
 channel_table::channel_table(runtime::runtime& runtime, runtime::loop& on, backplane::backplane& backplane,
-                             std::shared_ptr<const config::settings> conf)
-  : node_runtime(runtime), home(on), plane(backplane), settings(std::move(conf)) {}
+                             std::shared_ptr<const config::settings> conf) :
+    node_runtime(runtime), home(on), plane(backplane), settings(std::move(conf)) {}
 
 channel_table::entry* channel_table::find(std::string_view name) {
   auto i = channels_.find(name);
@@ -25,8 +25,8 @@ channel_table::entry* channel_table::get(std::string_view name) {
 }
 
 channel_router::channel_router(runtime::runtime& loops, backplane::backplane& plane,
-                               std::shared_ptr<const config::settings> settings)
-  : loops_(loops) {
+                               std::shared_ptr<const config::settings> settings) :
+    loops_(loops) {
   for (unsigned i = 0; i < loops.size(); ++i)
     tables_.push_back(std::make_unique<channel_table>(loops, loops.at(i), plane, settings));
 }

@@ -1,6 +1,6 @@
 #pragma once
-// From a channel's name to its actor: each loop has a table of the channels that live on it; a message finds or makes
-// the actor there. Channels that nobody uses end after `linger` and leave nothing behind.
+// From a channel's name to its actor: each loop has a table of the channels that live on it; a message finds or
+// makes the actor there. Channels that nobody uses end after `linger` and leave nothing behind.
 
 #include "actors/channel/messages.hpp"
 #include "actors/runtime/runtime.hpp"

@@ -43,19 +43,27 @@ client::time_point client::in(config::duration span, moment now) noexcept {
 }
 
 moment moment::now() {
-  return {std::chrono::steady_clock::now(), std::chrono::duration_cast<std::chrono::seconds>(
-                                              std::chrono::system_clock::now().time_since_epoch())
-                                              .count()};
+  return {std::chrono::steady_clock::now(),
+          std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch())
+              .count()};
 }
 
 client::client(client_environment& env, session_id session, const protocol::codec& codec, caf::actor_addr self,
-               moment now)
-  : env_(env), session_(session), codec_(codec), self_(std::move(self)), id_(make_uuid()),
+               moment now) :
+    env_(env),
+    session_(session),
+    codec_(codec),
+    self_(std::move(self)),
+    id_(make_uuid()),
     ping_at_(in(env.settings->client.connect_timeout, now)) {}
 
-client::~client() { on_lost(false); }
+client::~client() {
+  on_lost(false);
+}
 
-caf::actor client::self() const { return caf::actor_cast<caf::actor>(self_); }
+caf::actor client::self() const {
+  return caf::actor_cast<caf::actor>(self_);
+}
 
 void client::on_message(const protocol::padded_text& text, moment now) {
   if (phase_ == phase::closed) return;
@@ -66,7 +74,8 @@ void client::on_message(const protocol::padded_text& text, moment now) {
   if (!good && phase_ != phase::closed) close(protocol::disconnect_code::bad_request);
 }
 
-// -- time -------------------------------------------------------------------------------------------------------------
+// -- time
+// -------------------------------------------------------------------------------------------------------------
 
 client::time_point client::next_due() const noexcept {
   if (phase_ == phase::closed) return time_point::max();
@@ -128,7 +137,8 @@ void client::on(std::uint32_t, const protocol::pong_command&, moment now) {
   ping_at_ = interval.count() > 0 ? std::max(pinged_at_ + interval, now.steady) : time_point::max();
 }
 
-// -- output -----------------------------------------------------------------------------------------------------------
+// -- output
+// -----------------------------------------------------------------------------------------------------------
 
 void client::send(std::uint32_t id, const protocol::reply& what) {
   std::string bytes;
@@ -147,7 +157,8 @@ void client::refuse(std::uint32_t id, protocol::error_code code) {
   send(id, protocol::error_reply{code});
 }
 
-// -- the end ----------------------------------------------------------------------------------------------------------
+// -- the end
+// ----------------------------------------------------------------------------------------------------------
 
 void client::close(protocol::disconnect_code code) {
   close(static_cast<std::uint16_t>(code), protocol::reason(code));
@@ -177,8 +188,7 @@ void client::on_lost(bool clean) {
 }
 
 void client::leave_all(bool clean) {
-  for (auto& s : subs_)
-    env_.channels.tell(s.channel, channel::unsubscribe{id_, env_.home.index(), clean, true});
+  for (auto& s : subs_) env_.channels.tell(s.channel, channel::unsubscribe{id_, env_.home.index(), clean, true});
   subs_.clear();
 }
 

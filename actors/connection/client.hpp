@@ -52,7 +52,8 @@ public:
   using time_point = std::chrono::steady_clock::time_point;
 
   /// `self`: the actor that answers of channels are sent to.
-  client(client_environment& env, session_id session, const protocol::codec& codec, caf::actor_addr self, moment now);
+  client(client_environment& env, session_id session, const protocol::codec& codec, caf::actor_addr self,
+         moment now);
   ~client();
   client(const client&) = delete;
   client& operator=(const client&) = delete;
@@ -88,13 +89,13 @@ private:
   struct subscription {
     std::string channel;
     std::uint32_t ticket = 0;
-    bool open = false;        ///< false: the channel's answer is on its way
-    bool server_side = false; ///< from the token or the API
-    bool end_when_open = false; ///< unsubscribed by the API before it was open
+    bool open = false;                         ///< false: the channel's answer is on its way
+    bool server_side = false;                  ///< from the token or the API
+    bool end_when_open = false;                ///< unsubscribed by the API before it was open
     std::vector<protocol::padded_text> behind; ///< commands on this channel that came before the channel's answer
-    std::int64_t expires_at = 0; ///< Unix seconds; 0: never
-    time_point close_at{};       ///< expires_at and the grace for a refresh
-    std::unique_ptr<rights> can; ///< of the subscription's token
+    std::int64_t expires_at = 0;               ///< Unix seconds; 0: never
+    time_point close_at{};                     ///< expires_at and the grace for a refresh
+    std::unique_ptr<rights> can;               ///< of the subscription's token
   };
 
   // client.cpp
@@ -123,7 +124,8 @@ private:
   void on(std::uint32_t id, const protocol::unsubscribe_command& c, moment now);
   void on(std::uint32_t id, const protocol::sub_refresh_command& c, moment now);
   /// Checks the token of a subscription. False: it was answered or the connection is closed.
-  bool accept_sub_token(std::uint32_t id, std::string_view channel, std::string_view token, moment now, claims& out);
+  bool accept_sub_token(std::uint32_t id, std::string_view channel, std::string_view token, moment now,
+                        claims& out);
   struct open_request {
     std::string channel;
     std::uint32_t id = 0; ///< of the command; 0: server-side
@@ -137,7 +139,8 @@ private:
   void open(open_request r, moment now);
   void end_subscription(std::size_t index, bool clean);
   subscription* find(std::string_view channel);
-  /// True when the command waits for the channel's answer to the subscription before it (or was refused: too many do).
+  /// True when the command waits for the channel's answer to the subscription before it (or was refused: too many
+  /// do).
   bool must_wait(std::uint32_t id, std::string_view channel, bool is_subscribe);
   [[nodiscard]] bool channels_full() const noexcept;
 
@@ -174,8 +177,8 @@ private:
   std::uint32_t next_ticket_ = 0;
   std::string_view raw_; ///< of the command being handled
 
-  /// A connect command whose server-side subscriptions are being opened. Whatever is said to the client meanwhile is
-  /// held back by the port, behind the connect reply.
+  /// A connect command whose server-side subscriptions are being opened. Whatever is said to the client meanwhile
+  /// is held back by the port, behind the connect reply.
   struct pending_connect {
     std::uint32_t id = 0;
     std::size_t left = 0;
@@ -183,7 +186,7 @@ private:
   };
   std::unique_ptr<pending_connect> connecting_;
 
-  time_point ping_at_;        ///< before connecting: the connect time-out
+  time_point ping_at_; ///< before connecting: the connect time-out
   time_point pinged_at_{};
   time_point depart_at_{};
   time_point expiry_close_at_{};

@@ -12,8 +12,7 @@ using protocol::error_code;
 const config::channel_options* client::options_for(std::uint32_t id, std::string_view channel) {
   auto fault = [](unsigned char c) { return c < 0x20 || c == 0x7f; };
   auto longest = env_.settings->client.max_channel_length;
-  if ((longest > 0 && channel.size() > longest) ||
-      std::any_of(channel.begin(), channel.end(), fault)) {
+  if ((longest > 0 && channel.size() > longest) || std::any_of(channel.begin(), channel.end(), fault)) {
     refuse(id, error_code::bad_request);
     return nullptr;
   }
@@ -110,8 +109,9 @@ void client::on(std::uint32_t id, const protocol::history_command& c, moment) {
   m.what.limit = c.limit < 0 ? max : std::min(static_cast<std::size_t>(c.limit), max);
   m.what.reverse = c.reverse;
   if (c.since) m.what.since = protocol::position{std::string(c.since->epoch), c.since->offset};
-  m.done = answer<backplane::log_page>(
-    id, [](auto& page) { return protocol::history_reply{std::move(page.publications), std::move(page.top)}; });
+  m.done = answer<backplane::log_page>(id, [](auto& page) {
+    return protocol::history_reply{std::move(page.publications), std::move(page.top)};
+  });
   env_.channels.tell(c.channel, std::move(m));
 }
 
@@ -124,7 +124,8 @@ void client::on(std::uint32_t id, const protocol::rpc_command& c, moment) {
 
 void client::update_presence(std::uint32_t id, std::string_view data) {
   auto asked = nlohmann::json::parse(data.empty() ? "{}" : data, nullptr, false);
-  if (!asked.is_object() || !asked.contains("channel") || !asked["channel"].is_string() || !asked.contains("state")) {
+  if (!asked.is_object() || !asked.contains("channel") || !asked["channel"].is_string() ||
+      !asked.contains("state")) {
     refuse(id, error_code::bad_request);
     return;
   }
@@ -145,11 +146,13 @@ void client::update_presence(std::uint32_t id, std::string_view data) {
     refuse(id, error_code::limit_exceeded);
     return;
   }
-  env_.channels.tell(channel, channel::update_presence{id_, std::move(state), answer<backplane::nothing>(id, [](auto&) {
-                                                         return protocol::rpc_reply{"{}"};
-                                                       })});
+  env_.channels.tell(channel, channel::update_presence{
+                                  id_, std::move(state),
+                                  answer<backplane::nothing>(id, [](auto&) { return protocol::rpc_reply{"{}"}; })});
 }
 
-void client::on(std::uint32_t, const protocol::send_command&, moment) { close(disconnect_code::not_available); }
+void client::on(std::uint32_t, const protocol::send_command&, moment) {
+  close(disconnect_code::not_available);
+}
 
 } // namespace plexus::connection

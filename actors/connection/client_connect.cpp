@@ -25,7 +25,8 @@ void client::on(std::uint32_t id, const protocol::connect_command& c, moment now
   claims who;
   insecure_ = conf.insecure;
   if (!c.token.empty()) {
-    auto verified = env_.verifier->verify(c.token, now.unix_seconds, conf.insecure ? expiry::ignored : expiry::minded);
+    auto verified =
+        env_.verifier->verify(c.token, now.unix_seconds, conf.insecure ? expiry::ignored : expiry::minded);
     if (auto* fault = std::get_if<token_fault>(&verified)) {
       if (*fault == token_fault::expired)
         refuse(id, error_code::token_expired); // the client fetches a new one and dials again
@@ -107,7 +108,8 @@ void client::set_expiry(std::optional<std::int64_t> expires_at, moment now) {
   expiry_close_at_ = {};
   // The client asks for a new token when the time is up, so it gets a while to do so.
   if (expires_at_ > 0)
-    expiry_close_at_ = now.steady + std::chrono::seconds(std::max<std::int64_t>(expires_at_ - now.unix_seconds, 0)) +
+    expiry_close_at_ = now.steady +
+                       std::chrono::seconds(std::max<std::int64_t>(expires_at_ - now.unix_seconds, 0)) +
                        env_.settings->client.expired_close_delay;
 }
 

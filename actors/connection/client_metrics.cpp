@@ -28,7 +28,9 @@ const runtime::metrics::counter disconnects{"plexus_client_disconnects_total",
 } // namespace
 
 // In the order of the variant `protocol::command::body`.
-const runtime::metrics::counter commands{"plexus_client_commands_total", "Commands of clients, by kind.", "command",
+const runtime::metrics::counter commands{"plexus_client_commands_total",
+                                         "Commands of clients, by kind.",
+                                         "command",
                                          {"pong", "connect", "subscribe", "unsubscribe", "publish", "presence",
                                           "presence_stats", "history", "rpc", "refresh", "sub_refresh", "send"}};
 
@@ -38,7 +40,8 @@ void count_error(protocol::error_code code) {
 
 void count_disconnect(std::uint16_t code) {
   auto all = protocol::disconnects();
-  auto at = std::find_if(all.begin(), all.end(), [code](auto& d) { return static_cast<std::uint16_t>(d.code) == code; });
+  auto at =
+      std::find_if(all.begin(), all.end(), [code](auto& d) { return static_cast<std::uint16_t>(d.code) == code; });
   disconnects.add(1, static_cast<std::size_t>(at - all.begin()));
 }
 

@@ -120,7 +120,8 @@ void client::open(open_request r, moment now) {
         metrics::count_error(result.error());
         codec.encode(bytes, id, protocol::error_reply{result.error()});
       }
-      caf::anon_send(transport, channel::deliver{session, std::move(bytes), [self, told] { caf::anon_send(self, told); }});
+      caf::anon_send(transport,
+                     channel::deliver{session, std::move(bytes), [self, told] { caf::anon_send(self, told); }});
       return;
     }
     protocol::subscribe_reply reply;

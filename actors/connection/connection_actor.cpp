@@ -7,46 +7,48 @@
 namespace plexus::connection {
 
 connection_actor::connection_actor(caf::actor_config& config, runtime::loop& home, client_environment& env,
-                                   session_id session, const protocol::codec& codec)
-  : runtime::pinned_actor(config, home, "connection"), env_(env),
-    client_(env, session, codec, caf::actor_cast<caf::actor_addr>(ctrl()), moment::now()), alarm_(*this) {
+                                   session_id session, const protocol::codec& codec) :
+    runtime::pinned_actor(config, home, "connection"),
+    env_(env),
+    client_(env, session, codec, caf::actor_cast<caf::actor_addr>(ctrl()), moment::now()),
+    alarm_(*this) {
   rearm();
 }
 
 caf::behavior connection_actor::make_behavior() {
   return {
-    [this](const inbound& m) {
-      client_.on_message(m.text, moment::now());
-      rearm();
-    },
-    [this](sub_result& m) {
-      client_.on_sub_result(m, moment::now());
-      rearm();
-    },
-    [this](const due&) {
-      armed_for_ = {};
-      client_.on_due(moment::now());
-      rearm();
-    },
-    [this](const lost& m) {
-      client_.on_lost(m.clean);
-      quit();
-    },
-    [this](const dissolved& m) { client_.on_dissolved(m.channel); },
-    [this](const kick& m) { client_.on_kick(m.code, m.reason); },
-    [this](const server_subscribe& m) {
-      client_.on_server_subscribe(m, moment::now());
-      rearm();
-    },
-    [this](const server_unsubscribe& m) { client_.on_server_unsubscribe(m); },
-    [this](const server_refresh& m) {
-      client_.on_server_refresh(m, moment::now());
-      rearm();
-    },
-    [this](const depart& m) {
-      client_.on_depart(home().now() + std::chrono::milliseconds(m.delay_ms));
-      rearm();
-    },
+      [this](const inbound& m) {
+        client_.on_message(m.text, moment::now());
+        rearm();
+      },
+      [this](sub_result& m) {
+        client_.on_sub_result(m, moment::now());
+        rearm();
+      },
+      [this](const due&) {
+        armed_for_ = {};
+        client_.on_due(moment::now());
+        rearm();
+      },
+      [this](const lost& m) {
+        client_.on_lost(m.clean);
+        quit();
+      },
+      [this](const dissolved& m) { client_.on_dissolved(m.channel); },
+      [this](const kick& m) { client_.on_kick(m.code, m.reason); },
+      [this](const server_subscribe& m) {
+        client_.on_server_subscribe(m, moment::now());
+        rearm();
+      },
+      [this](const server_unsubscribe& m) { client_.on_server_unsubscribe(m); },
+      [this](const server_refresh& m) {
+        client_.on_server_refresh(m, moment::now());
+        rearm();
+      },
+      [this](const depart& m) {
+        client_.on_depart(home().now() + std::chrono::milliseconds(m.delay_ms));
+        rearm();
+      },
   };
 }
 
@@ -58,10 +60,12 @@ void connection_actor::on_exit() {
                   protocol::reason(protocol::disconnect_code::server_error));
 }
 
-void connection_actor::alarm::expired() { caf::anon_send(caf::actor_cast<caf::actor>(owner.ctrl()), due{}); }
+void connection_actor::alarm::expired() {
+  caf::anon_send(caf::actor_cast<caf::actor>(owner.ctrl()), due{});
+}
 
-// A later due time leaves the alarm as it is: it goes off, finds nothing due and is set anew. That way the usual pong
-// costs no re-arming.
+// A later due time leaves the alarm as it is: it goes off, finds nothing due and is set anew. That way the usual
+// pong costs no re-arming.
 void connection_actor::rearm() {
   auto next = client_.next_due();
   if (next == client::time_point::max()) return;

@@ -6,7 +6,8 @@
 
 namespace plexus::connection {
 
-/// Lives on its socket's loop, from the upgrade until the transport has lost the client. Its handlers are in messages.hpp.
+/// Lives on its socket's loop, from the upgrade until the transport has lost the client. Its handlers are in
+/// messages.hpp.
 class connection_actor final : public runtime::pinned_actor {
 public:
   connection_actor(caf::actor_config& config, runtime::loop& home, client_environment& env, session_id session,

@@ -10,10 +10,10 @@ namespace plexus::connection {
 
 /// Who asks.
 struct subject {
-  bool insecure = false;      ///< the node runs without tokens: everything is allowed
-  bool has_token = false;     ///< connected with a valid token
+  bool insecure = false;       ///< the node runs without tokens: everything is allowed
+  bool has_token = false;      ///< connected with a valid token
   const rights* can = nullptr; ///< of the connection's token
-  bool subscribed = false;    ///< to the channel in question
+  bool subscribed = false;     ///< to the channel in question
 };
 
 enum class action : std::uint8_t { subscribe, publish, presence, history };

@@ -183,7 +183,8 @@ bool is_for(const json& body, const std::string& audience) {
   return std::find(all.begin(), all.end(), audience) != all.end();
 }
 
-std::variant<claims, token_fault> judge(const json& body, const config::token_section& keys, std::int64_t now, expiry minded) {
+std::variant<claims, token_fault> judge(const json& body, const config::token_section& keys, std::int64_t now,
+                                        expiry minded) {
   require(body.is_object());
   if (!is_for(body, keys.audience)) return token_fault::invalid;
   if (!keys.issuer.empty() && text_claim(body, "iss") != keys.issuer) return token_fault::invalid;

@@ -56,7 +56,7 @@ public:
 
   /// `now`: Unix seconds. A token whose `exp` is `now` or before has expired.
   [[nodiscard]] std::variant<claims, token_fault> verify(std::string_view token, std::int64_t now,
-                                                           expiry minded = expiry::minded) const;
+                                                         expiry minded = expiry::minded) const;
 
   /// False where no key is configured: then no token can be good.
   [[nodiscard]] bool has_keys() const noexcept { return !keys_.hmac_secrets.empty(); }

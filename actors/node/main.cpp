@@ -61,7 +61,8 @@ std::optional<config::settings> read_settings(const options& from, bool must_be_
 
 /// By rename, so that whoever waits for it never reads half of it.
 bool write_ready_file(const std::string& path, const node::node& n) {
-  nlohmann::json body{{"pid", ::getpid()}, {"port", n.port()}, {"internal_port", n.internal_port()}, {"name", n.name()}};
+  nlohmann::json body{
+      {"pid", ::getpid()}, {"port", n.port()}, {"internal_port", n.internal_port()}, {"name", n.name()}};
   auto temporary = path + ".new";
   std::ofstream out(temporary);
   out << body.dump() << "\n";
@@ -77,31 +78,31 @@ int serve(const options& from) {
     auto internal = n.internal_port();
     auto wrote = true;
     n.run(
-      [&] {
-        runtime::log::info("node", "serving",
-                           {{"version", PLEXUS_VERSION},
-                            {"name", n.name()},
-                            {"address", settings->listen.address},
-                            {"port", n.port()},
-                            {"internal_port", internal},
-                            {"max_clients", n.max_clients()},
-                            {"insecure", settings->client.insecure ? "yes" : "no"}});
-        if (settings->client.insecure)
-          runtime::log::warn("node", "client.insecure is on: no tokens, everyone may do everything");
-        if (!from.ready_file.empty() && !write_ready_file(from.ready_file, n)) {
-          wrote = false;
-          runtime::log::error("node", "the ready file can't be written", {{"file", from.ready_file}});
-          ::kill(::getpid(), SIGTERM);
-        }
-      },
-      [&]() -> std::unique_ptr<config::settings> {
-        auto fresh = read_settings(from, true);
-        if (!fresh) {
-          runtime::log::error("node", "the configuration has faults; the one before stays");
-          return nullptr;
-        }
-        return std::make_unique<config::settings>(*fresh);
-      });
+        [&] {
+          runtime::log::info("node", "serving",
+                             {{"version", PLEXUS_VERSION},
+                              {"name", n.name()},
+                              {"address", settings->listen.address},
+                              {"port", n.port()},
+                              {"internal_port", internal},
+                              {"max_clients", n.max_clients()},
+                              {"insecure", settings->client.insecure ? "yes" : "no"}});
+          if (settings->client.insecure)
+            runtime::log::warn("node", "client.insecure is on: no tokens, everyone may do everything");
+          if (!from.ready_file.empty() && !write_ready_file(from.ready_file, n)) {
+            wrote = false;
+            runtime::log::error("node", "the ready file can't be written", {{"file", from.ready_file}});
+            ::kill(::getpid(), SIGTERM);
+          }
+        },
+        [&]() -> std::unique_ptr<config::settings> {
+          auto fresh = read_settings(from, true);
+          if (!fresh) {
+            runtime::log::error("node", "the configuration has faults; the one before stays");
+            return nullptr;
+          }
+          return std::make_unique<config::settings>(*fresh);
+        });
     return wrote ? 0 : failed_start;
   } catch (const std::exception& e) {
     std::cerr << "plexus: " << e.what() << "\n";
@@ -129,7 +130,8 @@ int token(const token_options& asked) {
     return bad_configuration;
   }
   try {
-    auto now = std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch());
+    auto now =
+        std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch());
     std::cout << connection::mint_token(settings->client.token, asked.user, asked.channel,
                                         std::chrono::duration_cast<std::chrono::seconds>(*lifetime), asked.can,
                                         now.count())
@@ -144,15 +146,18 @@ int token(const token_options& asked) {
 } // namespace
 
 int main(int count, char** words) {
-  CLI::App app{"Plexus: a self-hosted realtime engine.\n"
-               "Every configuration key can also be set by --set path.to.key=value and by the environment,\n"
-               "PLEXUS_PATH__TO__KEY. Order: file, environment, --set. Exit codes: 0 a clean stop, 1 the node could not "
-               "start,\n2 the configuration is faulty."};
+  CLI::App app{
+      "Plexus: a self-hosted realtime engine.\n"
+      "Every configuration key can also be set by --set path.to.key=value and by the environment,\n"
+      "PLEXUS_PATH__TO__KEY. Order: file, environment, --set. Exit codes: 0 a clean stop, 1 the node could not "
+      "start,\n2 the configuration is faulty."};
   app.require_subcommand(0, 1);
   options serving;
   auto add_source = [](CLI::App& to, options& o) {
     to.add_option("--config", o.file, "the configuration file (JSON, comments allowed)")->envname("PLEXUS_CONFIG");
-    to.add_option("--set", o.set, "path.to.key=value; may be given several times")->take_all()->allow_extra_args(false);
+    to.add_option("--set", o.set, "path.to.key=value; may be given several times")
+        ->take_all()
+        ->allow_extra_args(false);
   };
   auto add_serving = [&](CLI::App& to) {
     add_source(to, serving);
@@ -164,7 +169,8 @@ int main(int count, char** words) {
   add_serving(*serve_command);
 
   std::string file;
-  auto* check_command = app.add_subcommand("check", "check a configuration: exit 0, or 2 and a line for each fault");
+  auto* check_command =
+      app.add_subcommand("check", "check a configuration: exit 0, or 2 and a line for each fault");
   check_command->add_option("FILE", file)->required();
 
   token_options asked;

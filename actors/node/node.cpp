@@ -13,8 +13,8 @@ namespace plexus::node {
 node::node(const config::settings& settings) : parts_(std::make_unique<parts>(settings)) {}
 
 node::~node() {
-  // The loops have stopped: their actors belong to this thread now. They are ended while everything they refer to is
-  // still there.
+  // The loops have stopped: their actors belong to this thread now. They are ended while everything they refer to
+  // is still there.
   auto& p = *parts_;
   for (unsigned i = 0; i < p.loops.size(); ++i) {
     p.transports[i]->shut();
@@ -29,10 +29,18 @@ node::~node() {
     for (unsigned i = 0; i < p.loops.size(); ++i) p.loops.at(i).turn(false);
 }
 
-std::uint16_t node::port() const { return parts_->public_port->port(); }
-std::uint16_t node::internal_port() const { return parts_->internal_port ? parts_->internal_port->port() : 0; }
-std::size_t node::max_clients() const { return parts_->limit.max; }
-const std::string& node::name() const { return parts_->name; }
+std::uint16_t node::port() const {
+  return parts_->public_port->port();
+}
+std::uint16_t node::internal_port() const {
+  return parts_->internal_port ? parts_->internal_port->port() : 0;
+}
+std::size_t node::max_clients() const {
+  return parts_->limit.max;
+}
+const std::string& node::name() const {
+  return parts_->name;
+}
 
 void node::run(const std::function<void()>& ready, reader reload) {
   auto& p = *parts_;

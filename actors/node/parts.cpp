@@ -73,22 +73,27 @@ void news::published(const std::string& channel, protocol::publication_ptr what)
 void news::presence_changed(const std::string& channel, const backplane::presence_change& change) {
   to_->tell_existing(channel, channel::presence_changed_elsewhere{change});
 }
-void news::in_doubt(const std::string& channel) { to_->tell_existing(channel, channel::in_doubt{}); }
+void news::in_doubt(const std::string& channel) {
+  to_->tell_existing(channel, channel::in_doubt{});
+}
 
-node::parts::parts(const config::settings& s)
-  : name(s.node.name.empty() ? host_and_pid() : s.node.name), uid(random_hex()), settings(s),
+node::parts::parts(const config::settings& s) :
+    name(s.node.name.empty() ? host_and_pid() : s.node.name),
+    uid(random_hex()),
+    settings(s),
     loops(loop_count(s.node.loops)),
     plane(std::make_unique<backplane::memory_backplane>(
-      std::make_shared<backplane::memory_store>(), uid, listener,
-      [this](std::string_view channel, backplane::backplane::task work) {
-        auto& home = loops.of(channel);
-        if (home.here())
-          home.defer([work = std::move(work)] { work(); });
-        else
-          home.post([work = std::move(work)] { work(); });
-      },
-      unix_time)),
-    channels(loops, *plane, settings.get()), clients(loops.size()) {
+        std::make_shared<backplane::memory_store>(), uid, listener,
+        [this](std::string_view channel, backplane::backplane::task work) {
+          auto& home = loops.of(channel);
+          if (home.here())
+            home.defer([work = std::move(work)] { work(); });
+          else
+            home.post([work = std::move(work)] { work(); });
+        },
+        unix_time)),
+    channels(loops, *plane, settings.get()),
+    clients(loops.size()) {
   listener.connect(channels);
   limit.max = max_clients();
   site.set_internal(s.internal.on());
@@ -102,14 +107,15 @@ node::parts::parts(const config::settings& s)
   for (unsigned i = 0; i < loops.size(); ++i) {
     all.push_back(transports[i].get());
     transports[i]->connect(std::make_unique<connection::client_environment>(
-      connection::client_environment{loops.at(i), *transports[i], transport_actors[i], channels, clients,
-                                     settings.get(), settings.verifier(), "Plexus " PLEXUS_VERSION}));
+        connection::client_environment{loops.at(i), *transports[i], transport_actors[i], channels, clients,
+                                       settings.get(), settings.verifier(), "Plexus " PLEXUS_VERSION}));
   }
   auto sockets = descriptor_limit() - std::min<std::size_t>(descriptor_limit() / 4, 64);
-  public_port = std::make_unique<transport::acceptor>(loops.at(0), all, s.listen.address, s.listen.port, false, sockets);
+  public_port =
+      std::make_unique<transport::acceptor>(loops.at(0), all, s.listen.address, s.listen.port, false, sockets);
   if (s.internal.on())
     internal_port =
-      std::make_unique<transport::acceptor>(loops.at(0), all, s.internal.address, s.internal.port, true, sockets);
+        std::make_unique<transport::acceptor>(loops.at(0), all, s.internal.address, s.internal.port, true, sockets);
 }
 
 std::size_t node::parts::max_clients() const {
@@ -121,7 +127,7 @@ void node::parts::add_routes() {
   using where = transport::site::port;
   auto get = [this] { return settings.get(); };
   auto api = std::make_shared<transport::api::api_handler>(
-    loops, channels, clients, get, transport::api::node_identity{uid, name, PLEXUS_VERSION});
+      loops, channels, clients, get, transport::api::node_identity{uid, name, PLEXUS_VERSION});
   site.add("/api", where::internal_first, api);
   site.add("/api/", where::internal_first, api);
   site.add("/health/", where::internal_first, std::make_shared<transport::health_handler>([this] {
@@ -134,15 +140,16 @@ void node::parts::add_routes() {
   site.add("/metrics", where::internal_first, std::make_shared<transport::metrics_handler>([this] {
              auto uptime = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
              return std::vector<runtime::metrics::sample>{
-               {"plexus_uptime_seconds", "Since the start.", uptime, false},
-               {"plexus_clients_max", "Clients that this node takes.", static_cast<double>(limit.max), false}};
+                 {"plexus_uptime_seconds", "Since the start.", uptime, false},
+                 {"plexus_clients_max", "Clients that this node takes.", static_cast<double>(limit.max), false}};
            }));
   auto demo = std::make_shared<transport::demo_handler>(get);
   site.add("/", where::public_only, demo);
   site.add("/demo/", where::public_only, demo);
 }
 
-// -- signals, on loop 0 -----------------------------------------------------------------------------------------------
+// -- signals, on loop 0
+// -----------------------------------------------------------------------------------------------
 
 void node::parts::wait_for_signal() {
   signals->async_wait([this](const boost::system::error_code& failed, int which) {
@@ -192,20 +199,20 @@ void node::parts::drain() {
   now = phase::draining;
   limit.closed = true;
   auto window = settings.get()->node.drain_timeout;
-  runtime::log::info("node", "draining",
-                     {{"clients", limit.clients.load()}, {"drain_timeout_ms", window.count()}});
+  runtime::log::info("node", "draining", {{"clients", limit.clients.load()}, {"drain_timeout_ms", window.count()}});
   drain_end = loops.at(0).now() + window;
   auto spread = window * 8 / 10;
   loops.on_each(
-    [this, spread](runtime::loop& l) {
-      auto& here = clients.on(l);
-      std::size_t i = 0, count = here.clients();
-      here.each([&](connection::client& c) {
-        auto delay = count > 1 ? spread.count() * static_cast<std::int64_t>(i++) / static_cast<std::int64_t>(count) : 0;
-        caf::anon_send(c.self(), connection::depart{static_cast<std::uint32_t>(delay)});
-      });
-    },
-    {});
+      [this, spread](runtime::loop& l) {
+        auto& here = clients.on(l);
+        std::size_t i = 0, count = here.clients();
+        here.each([&](connection::client& c) {
+          auto delay =
+              count > 1 ? spread.count() * static_cast<std::int64_t>(i++) / static_cast<std::int64_t>(count) : 0;
+          caf::anon_send(c.self(), connection::depart{static_cast<std::uint32_t>(delay)});
+        });
+      },
+      {});
   loops.at(0).arm(timer, loops.at(0).now() + std::chrono::milliseconds(20));
 }
 

@@ -19,8 +19,8 @@ public:
   using clock = std::chrono::steady_clock;
 
   /// `accepted`: when the publish command reached this node; what the latency histogram counts from.
-  broadcast(std::shared_ptr<const std::string> channel, push what, clock::time_point accepted)
-    : channel_(std::move(channel)), what_(std::move(what)), accepted_(accepted) {}
+  broadcast(std::shared_ptr<const std::string> channel, push what, clock::time_point accepted) :
+      channel_(std::move(channel)), what_(std::move(what)), accepted_(accepted) {}
 
   [[nodiscard]] const std::string& channel() const noexcept { return *channel_; }
   [[nodiscard]] clock::time_point accepted() const noexcept { return accepted_; }

@@ -1,6 +1,6 @@
 #pragma once
-// What a client can ask for. The views point into the message that was decoded (or the decoder's scratch memory) and
-// hold until the handler that got the command returns.
+// What a client can ask for. The views point into the message that was decoded (or the decoder's scratch memory)
+// and hold until the handler that got the command returns.
 
 #include <cstdint>
 #include <optional>

@@ -13,8 +13,8 @@ void append_string(std::string& out, std::string_view text);
 /// True for text that is exactly one valid JSON value (UTF-8 included), white space around it allowed.
 bool valid(std::string_view text);
 
-/// Appends `value`, valid JSON text, without line breaks: the JSON protocol separates messages by them. Text that has
-/// none is appended untouched.
+/// Appends `value`, valid JSON text, without line breaks: the JSON protocol separates messages by them. Text that
+/// has none is appended untouched.
 void append_one_line(std::string& out, std::string_view value);
 
 } // namespace plexus::protocol::json

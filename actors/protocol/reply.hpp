@@ -77,9 +77,9 @@ struct sub_refresh_reply {
   std::uint32_t ttl = 0;
 };
 
-using reply = std::variant<error_reply, connect_reply, subscribe_reply, unsubscribe_reply, publish_reply,
-                           presence_reply, presence_stats_reply, history_reply, rpc_reply, refresh_reply,
-                           sub_refresh_reply>;
+using reply =
+    std::variant<error_reply, connect_reply, subscribe_reply, unsubscribe_reply, publish_reply, presence_reply,
+                 presence_stats_reply, history_reply, rpc_reply, refresh_reply, sub_refresh_reply>;
 
 struct publication_push {
   publication_ptr what;

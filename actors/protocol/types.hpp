@@ -34,8 +34,8 @@ using tag_list = std::vector<std::pair<std::string, std::string>>;
 /// and shared between loops.
 struct publication {
   std::uint64_t offset = 0;
-  std::string epoch; ///< written to the wire with offset 1 only
-  std::string data;  ///< JSON text
+  std::string epoch;                       ///< written to the wire with offset 1 only
+  std::string data;                        ///< JSON text
   std::shared_ptr<const client_info> info; ///< of the publishing client; null for the API's publications
   tag_list tags;
   std::chrono::milliseconds time{0}; ///< since the Unix epoch

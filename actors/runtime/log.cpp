@@ -1,8 +1,8 @@
 #include "actors/runtime/log.hpp"
 
 #include <nlohmann/json.hpp>
-#include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/pattern_formatter.h>
+#include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
 #include <atomic>
@@ -35,11 +35,16 @@ std::atomic<bool> as_json{false};
 
 spdlog::level::level_enum level_of(config::log_level l) noexcept {
   switch (l) {
-    case config::log_level::trace: return spdlog::level::trace;
-    case config::log_level::debug: return spdlog::level::debug;
-    case config::log_level::info: return spdlog::level::info;
-    case config::log_level::warn: return spdlog::level::warn;
-    case config::log_level::error: break;
+  case config::log_level::trace:
+    return spdlog::level::trace;
+  case config::log_level::debug:
+    return spdlog::level::debug;
+  case config::log_level::info:
+    return spdlog::level::info;
+  case config::log_level::warn:
+    return spdlog::level::warn;
+  case config::log_level::error:
+    break;
   }
   return spdlog::level::err;
 }
@@ -66,7 +71,9 @@ void configure(config::log_level level, config::log_format format) {
   use_pattern(logger(), as_json ? json_pattern : text_pattern);
 }
 
-bool enabled(config::log_level level) noexcept { return logger().should_log(level_of(level)); }
+bool enabled(config::log_level level) noexcept {
+  return logger().should_log(level_of(level));
+}
 
 void write(config::log_level level, std::string_view part, std::string_view event, fields what) {
   if (!enabled(level)) return;
@@ -76,7 +83,8 @@ void write(config::log_level level, std::string_view part, std::string_view even
     for (auto& f : what) line += "," + json_text(f.name) + ":" + (f.quoted ? json_text(f.value) : f.value);
   } else {
     line.append(part).append(": ").append(event);
-    for (auto& f : what) line.append(" ").append(f.name).append("=").append(f.quoted ? json_text(f.value) : f.value);
+    for (auto& f : what)
+      line.append(" ").append(f.name).append("=").append(f.quoted ? json_text(f.value) : f.value);
   }
   logger().log(level_of(level), line);
 }

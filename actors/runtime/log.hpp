@@ -1,6 +1,6 @@
 #pragma once
-// One line an event, as text or JSON, to standard error. spdlog does the work behind this header. Values are escaped
-// (no line breaks from the outside), and no secret is ever given to it.
+// One line an event, as text or JSON, to standard error. spdlog does the work behind this header. Values are
+// escaped (no line breaks from the outside), and no secret is ever given to it.
 
 #include "config/settings.hpp"
 
@@ -17,8 +17,8 @@ struct field {
   field(std::string_view n, const char* v) : name(n), value(v), quoted(true) {}
   field(std::string_view n, const std::string& v) : name(n), value(v), quoted(true) {}
   template <class T>
-    requires std::is_arithmetic_v<T>
-  field(std::string_view n, T v) : name(n), value(std::to_string(v)), quoted(false) {}
+  requires std::is_arithmetic_v<T> field(std::string_view n, T v) :
+      name(n), value(std::to_string(v)), quoted(false) {}
 
   std::string_view name;
   std::string value;

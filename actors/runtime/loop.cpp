@@ -37,9 +37,13 @@ struct loop::wakeup {
   bool ticking = false;
 };
 
-loop::loop(caf::actor_system& system, unsigned index)
-  : caf::execution_unit(&system), index_(index), context_(std::make_unique<boost::asio::io_context>(1)),
-    wakeup_(std::make_unique<wakeup>(*context_)), timers_(clock::now()), now_(clock::now()) {}
+loop::loop(caf::actor_system& system, unsigned index) :
+    caf::execution_unit(&system),
+    index_(index),
+    context_(std::make_unique<boost::asio::io_context>(1)),
+    wakeup_(std::make_unique<wakeup>(*context_)),
+    timers_(clock::now()),
+    now_(clock::now()) {}
 
 loop::~loop() {
   // Actors that were still to run keep a reference each; give it back so that their memory goes too.
@@ -56,7 +60,9 @@ bool loop::here() const noexcept {
   return owner == std::thread::id{} || owner == std::this_thread::get_id();
 }
 
-loop* loop::current() noexcept { return current_loop; }
+loop* loop::current() noexcept {
+  return current_loop;
+}
 
 void loop::post(task work) {
   bool first;
@@ -93,7 +99,9 @@ void loop::own() noexcept {
   current_loop = this;
 }
 
-void loop::release() noexcept { thread_ = std::thread::id{}; }
+void loop::release() noexcept {
+  thread_ = std::thread::id{};
+}
 
 void loop::run() {
   while (!stopping_.load(std::memory_order_relaxed)) turn(true);
@@ -142,10 +150,15 @@ std::size_t loop::run_ready() {
     auto* r = ready_.front();
     ready_.pop_front();
     switch (r->resume(this, messages_a_resume)) {
-      case caf::resumable::resume_later: ready_.push_back(r); break;
-      case caf::resumable::done:
-      case caf::resumable::awaiting_message: caf::intrusive_ptr_release(r); break;
-      case caf::resumable::shutdown_execution_unit: break;
+    case caf::resumable::resume_later:
+      ready_.push_back(r);
+      break;
+    case caf::resumable::done:
+    case caf::resumable::awaiting_message:
+      caf::intrusive_ptr_release(r);
+      break;
+    case caf::resumable::shutdown_execution_unit:
+      break;
     }
   }
   return count;

@@ -1,7 +1,7 @@
 #pragma once
-// One event loop a core: an Asio io_context and a CAF execution unit in one, with a turn that handles everything that
-// is ready before anything is flushed, so that each socket gets one gathered write a turn (bench/README.md shows what
-// that is worth).
+// One event loop a core: an Asio io_context and a CAF execution unit in one, with a turn that handles everything
+// that is ready before anything is flushed, so that each socket gets one gathered write a turn (bench/README.md
+// shows what that is worth).
 //
 // A turn: completed I/O and the inbox, timers, runnable actors, round after round within a budget; then the flush
 // hooks; then sleep. Everything on a loop runs on its one thread and needs no locks.
@@ -40,7 +40,8 @@ public:
   [[nodiscard]] boost::asio::io_context& context() noexcept { return *context_; }
   /// Loop's thread only.
   [[nodiscard]] timer_wheel& timers() noexcept { return timers_; }
-  /// The time as of this round of the turn: one look at the clock however often it is asked for. Loop's thread only.
+  /// The time as of this round of the turn: one look at the clock however often it is asked for. Loop's thread
+  /// only.
   [[nodiscard]] clock::time_point now() noexcept {
     if (std::exchange(now_is_old_, false)) now_ = clock::now();
     return now_;

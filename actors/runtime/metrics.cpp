@@ -102,28 +102,41 @@ void fill_histogram(const book& b, const definition& d, prometheus::MetricFamily
 
 } // namespace
 
-counter::counter(std::string_view name, std::string_view help)
-  : first_(define({definition::kind::counter, std::string(name), std::string(help), {}, {}, {}, 0}, 1)) {}
+counter::counter(std::string_view name, std::string_view help) :
+    first_(define({definition::kind::counter, std::string(name), std::string(help), {}, {}, {}, 0}, 1)) {}
 
 counter::counter(std::string_view name, std::string_view help, std::string_view label,
-                 std::vector<std::string> values)
-  : first_(0) {
+                 std::vector<std::string> values) :
+    first_(0) {
   auto cells = values.size();
-  first_ = define(
-    {definition::kind::counter, std::string(name), std::string(help), std::string(label), std::move(values), {}, 0},
-    cells);
+  first_ = define({definition::kind::counter,
+                   std::string(name),
+                   std::string(help),
+                   std::string(label),
+                   std::move(values),
+                   {},
+                   0},
+                  cells);
 }
 
-void counter::add(std::uint64_t amount, std::size_t which) const noexcept { bump(first_ + which, amount); }
-std::uint64_t counter::value(std::size_t which) const noexcept { return total(first_ + which); }
+void counter::add(std::uint64_t amount, std::size_t which) const noexcept {
+  bump(first_ + which, amount);
+}
+std::uint64_t counter::value(std::size_t which) const noexcept {
+  return total(first_ + which);
+}
 
-gauge::gauge(std::string_view name, std::string_view help)
-  : cell_(define({definition::kind::gauge, std::string(name), std::string(help), {}, {}, {}, 0}, 1)) {}
-void gauge::add(std::int64_t amount) const noexcept { bump(cell_, static_cast<std::uint64_t>(amount)); }
-std::int64_t gauge::value() const noexcept { return static_cast<std::int64_t>(total(cell_)); }
+gauge::gauge(std::string_view name, std::string_view help) :
+    cell_(define({definition::kind::gauge, std::string(name), std::string(help), {}, {}, {}, 0}, 1)) {}
+void gauge::add(std::int64_t amount) const noexcept {
+  bump(cell_, static_cast<std::uint64_t>(amount));
+}
+std::int64_t gauge::value() const noexcept {
+  return static_cast<std::int64_t>(total(cell_));
+}
 
-histogram::histogram(std::string_view name, std::string_view help, std::vector<double> bounds)
-  : bounds_(std::move(bounds)),
+histogram::histogram(std::string_view name, std::string_view help, std::vector<double> bounds) :
+    bounds_(std::move(bounds)),
     first_(define({definition::kind::histogram, std::string(name), std::string(help), {}, {}, bounds_, 0},
                   bounds_.size() + 2)) {}
 
@@ -168,7 +181,9 @@ std::string render(const std::vector<sample>& extra) {
   for (auto& s : extra) {
     prometheus::ClientMetric m;
     (s.counter ? m.counter.value : m.gauge.value) = s.value;
-    families.push_back({s.name, s.help, s.counter ? prometheus::MetricType::Counter : prometheus::MetricType::Gauge,
+    families.push_back({s.name,
+                        s.help,
+                        s.counter ? prometheus::MetricType::Counter : prometheus::MetricType::Gauge,
                         {std::move(m)}});
   }
   return prometheus::TextSerializer{}.Serialize(families);

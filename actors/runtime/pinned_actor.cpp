@@ -10,11 +10,11 @@ namespace plexus::runtime {
 
 namespace {
 const metrics::counter actor_failures{"plexus_actor_failures_total",
-                                "Actors ended by an exception: each is a defect, see the log."};
+                                      "Actors ended by an exception: each is a defect, see the log."};
 }
 
-pinned_actor::pinned_actor(caf::actor_config& config, loop& home, std::string_view kind)
-  : caf::event_based_actor(config), home_(home), kind_(kind) {
+pinned_actor::pinned_actor(caf::actor_config& config, loop& home, std::string_view kind) :
+    caf::event_based_actor(config), home_(home), kind_(kind) {
   set_exception_handler([this](std::exception_ptr& thrown) -> caf::error {
     failed_ = true;
     actor_failures.add();

@@ -1,7 +1,7 @@
 #pragma once
 // An actor that is born on a loop and only ever runs there. Pinning takes two things in CAF 0.17: the loop as host
-// when it is spawned *and* an `enqueue` that never asks the scheduler; either alone lets `make_behavior` or the first
-// message run elsewhere. `spawn_on` is the only place that spawns.
+// when it is spawned *and* an `enqueue` that never asks the scheduler; either alone lets `make_behavior` or the
+// first message run elsewhere. `spawn_on` is the only place that spawns.
 
 #include "actors/runtime/loop.hpp"
 
@@ -20,8 +20,8 @@ class pinned_actor : public caf::event_based_actor {
 public:
   pinned_actor(caf::actor_config& config, loop& home, std::string_view kind);
 
-  /// From the home thread straight into the mailbox; from another through the loop's inbox, so that no foreign thread
-  /// touches CAF's mailbox (which TSan can't see into) and many messages share one wake-up.
+  /// From the home thread straight into the mailbox; from another through the loop's inbox, so that no foreign
+  /// thread touches CAF's mailbox (which TSan can't see into) and many messages share one wake-up.
   void enqueue(caf::mailbox_element_ptr mail, caf::execution_unit* from) override;
   using caf::event_based_actor::enqueue;
 

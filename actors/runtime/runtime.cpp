@@ -34,8 +34,12 @@ runtime::~runtime() {
   parts_->loops.clear();
 }
 
-unsigned runtime::size() const noexcept { return static_cast<unsigned>(parts_->loops.size()); }
-loop& runtime::at(unsigned index) noexcept { return *parts_->loops[index]; }
+unsigned runtime::size() const noexcept {
+  return static_cast<unsigned>(parts_->loops.size());
+}
+loop& runtime::at(unsigned index) noexcept {
+  return *parts_->loops[index];
+}
 loop& runtime::of(std::string_view key) noexcept {
   return *parts_->loops[size() == 1 ? 0 : std::hash<std::string_view>{}(key) % size()];
 }

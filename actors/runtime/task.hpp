@@ -11,8 +11,8 @@ class task {
 public:
   task() = default;
   template <class F>
-    requires(!std::is_same_v<std::decay_t<F>, task>)
-  task(F&& f) : work_(std::make_unique<holder<std::decay_t<F>>>(std::forward<F>(f))) {}
+  requires(!std::is_same_v<std::decay_t<F>, task>) task(F&& f) :
+      work_(std::make_unique<holder<std::decay_t<F>>>(std::forward<F>(f))) {}
 
   explicit operator bool() const noexcept { return work_ != nullptr; }
   void operator()() { work_->run(); }

@@ -17,7 +17,8 @@ namespace {
 
 class writer final : public pinned_actor {
 public:
-  writer(caf::actor_config& config, loop& home, int& shared) : pinned_actor(config, home, "writer"), shared_(shared) {}
+  writer(caf::actor_config& config, loop& home, int& shared) :
+      pinned_actor(config, home, "writer"), shared_(shared) {}
   caf::behavior make_behavior() override {
     return {[this](const bump&) { ++shared_; }};
   }

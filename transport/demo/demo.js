@@ -475,8 +475,12 @@
 
   let recovering = false;
   chat.on('publication', (pub) => {
+    const follow = stick;
     const node = place(pub, recovering ? 'recovered' : 'live');
-    if (node && recovering) note_recovered(node, pub.offset);
+    if (node && recovering) {
+      note_recovered(node, pub.offset); // may add a line to it
+      if (follow) to_bottom();
+    }
     if (pub.offset !== undefined) position.offset = pub.offset;
     show_position();
   });

@@ -19,7 +19,8 @@ http::response token_for(const config::settings& settings, const std::string& us
   if (settings.client.token.hmac_secrets.empty())
     return http::sentence(404, "There is no client.token.hmac_secret to sign a token with.");
   auto now = std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch());
-  nlohmann::json body{{"token", connection::mint_token(settings.client.token, user, {}, token_lifetime, {}, now.count())}};
+  nlohmann::json body{
+      {"token", connection::mint_token(settings.client.token, user, {}, token_lifetime, {}, now.count())}};
   return {200,
           "application/json",
           body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace),

@@ -9,12 +9,12 @@
 
 namespace plexus::transport {
 
-/// `/`, `/demo/...` while `demo` is true; 404 otherwise. `/demo/token?user=NAME` hands out tokens for the asking, which
-/// is what a demo needs and why `demo` is false by default.
+/// `/`, `/demo/...` while `demo` is true; 404 otherwise. `/demo/token?user=NAME` hands out tokens for the asking,
+/// which is what a demo needs and why `demo` is false by default.
 class demo_handler final : public http::handler {
 public:
-  explicit demo_handler(std::function<std::shared_ptr<const config::settings>()> settings)
-    : settings_(std::move(settings)) {}
+  explicit demo_handler(std::function<std::shared_ptr<const config::settings>()> settings) :
+      settings_(std::move(settings)) {}
   void handle(const http::request& what, http::respond done) override;
 
 private:

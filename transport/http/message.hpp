@@ -10,9 +10,9 @@
 namespace plexus::transport::http {
 
 struct request {
-  std::string method; ///< "GET", "POST", ...
-  std::string path;   ///< decoded, without the query
-  std::string query;  ///< as it came, without the '?'
+  std::string method;                                       ///< "GET", "POST", ...
+  std::string path;                                         ///< decoded, without the query
+  std::string query;                                        ///< as it came, without the '?'
   std::vector<std::pair<std::string, std::string>> headers; ///< names in lower case
   std::string body;
 

@@ -20,7 +20,9 @@ constexpr std::uint32_t max_header = 16 * 1024;
 constexpr std::chrono::seconds keep_alive_idle{60};
 constexpr std::string_view websocket_path = "/connection/websocket";
 
-std::uint64_t max_body(const config::settings& s) { return s.api.max_body > 0 ? s.api.max_body : UINT64_MAX; }
+std::uint64_t max_body(const config::settings& s) {
+  return s.api.max_body > 0 ? s.api.max_body : UINT64_MAX;
+}
 
 // Methods with a meaning here; the rest is 405 everywhere.
 bool known_method(std::string_view m) {
@@ -54,14 +56,18 @@ struct http_stage::parser : beast_http::request_parser<beast_http::string_body> 
   bool continued = false; ///< "100 Continue" was said
 };
 
-http_stage::http_stage(loop_transport& owner, link& on, bool internal)
-  : owner_(owner), link_(on), internal_(internal), alive_(std::make_shared<http_stage*>(this)) {
+http_stage::http_stage(loop_transport& owner, link& on, bool internal) :
+    owner_(owner), link_(on), internal_(internal), alive_(std::make_shared<http_stage*>(this)) {
   wait_for_request();
 }
 
-http_stage::~http_stage() { *alive_ = nullptr; }
+http_stage::~http_stage() {
+  *alive_ = nullptr;
+}
 
-void http_stage::on_end() { *alive_ = nullptr; }
+void http_stage::on_end() {
+  *alive_ = nullptr;
+}
 
 // A request has `connect_timeout` to arrive whole; a connection kept alive may rest longer.
 void http_stage::wait_for_request() {
@@ -177,8 +183,9 @@ bool http_stage::upgrade(const request& what) {
   }
   if (!owner_.take_place()) {
     metrics::refused.add();
-    auto r = sentence(503, owner_.limit().closed ? "This node is shutting down: connect again to reach another."
-                                                 : "This node has as many clients as it may have: try again later.");
+    auto r =
+        sentence(503, owner_.limit().closed ? "This node is shutting down: connect again to reach another."
+                                            : "This node has as many clients as it may have: try again later.");
     r.headers.emplace_back("Retry-After", "1");
     answer(r, true);
     return false;
@@ -197,7 +204,9 @@ bool http_stage::upgrade(const request& what) {
   return true;
 }
 
-void http_stage::refuse(int status, std::string_view text) { answer(sentence(status, text), true); }
+void http_stage::refuse(int status, std::string_view text) {
+  answer(sentence(status, text), true);
+}
 
 void http_stage::answer(const response& what, bool close) {
   close = close || !keep_alive_;

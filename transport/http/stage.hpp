@@ -39,10 +39,10 @@ private:
   loop_transport& owner_;
   link& link_;
   bool internal_;
-  bool busy_ = false;       ///< a handler has not answered yet
+  bool busy_ = false; ///< a handler has not answered yet
   bool keep_alive_ = true;
   bool head_only_ = false;
-  std::string pending_;     ///< bytes not parsed yet
+  std::string pending_;            ///< bytes not parsed yet
   std::unique_ptr<parser> parser_; ///< only while a request is coming in
   /// Answers that come later look here whether the connection is still there.
   std::shared_ptr<http_stage*> alive_;

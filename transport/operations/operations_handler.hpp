@@ -29,7 +29,8 @@ private:
 /// /metrics in Prometheus' text format.
 class metrics_handler final : public http::handler {
 public:
-  explicit metrics_handler(std::function<std::vector<runtime::metrics::sample>()> extra) : extra_(std::move(extra)) {}
+  explicit metrics_handler(std::function<std::vector<runtime::metrics::sample>()> extra) :
+      extra_(std::move(extra)) {}
   void handle(const http::request& what, http::respond done) override;
 
 private:

@@ -8,10 +8,12 @@
 
 namespace plexus::transport {
 
-websocket_session::websocket_session(loop_transport& owner, link& on, session_id id, std::size_t max_message)
-  : owner_(owner), link_(on), id_(id), reader_(max_message) {}
+websocket_session::websocket_session(loop_transport& owner, link& on, session_id id, std::size_t max_message) :
+    owner_(owner), link_(on), id_(id), reader_(max_message) {}
 
-void websocket_session::on_bytes(std::span<char> bytes) { reader_.feed(bytes, *this); }
+void websocket_session::on_bytes(std::span<char> bytes) {
+  reader_.feed(bytes, *this);
+}
 
 bool websocket_session::on_message(websocket::opcode, protocol::padded_text message) {
   metrics::messages_in.add();
@@ -29,7 +31,9 @@ bool websocket_session::on_ping(std::string_view payload) {
   return true;
 }
 
-bool websocket_session::on_pong(std::string_view) { return true; }
+bool websocket_session::on_pong(std::string_view) {
+  return true;
+}
 
 bool websocket_session::on_close(websocket::close_status code, std::string_view) {
   clean_ = true;

@@ -34,10 +34,12 @@ struct noted_port final : channel_port {
 struct bench final : backplane::listener {
   explicit bench(config::channel_options options = {}, unsigned loops = 2,
                  std::shared_ptr<backplane::memory_store> store = std::make_shared<backplane::memory_store>(),
-                 const std::string& name = "node")
-    : plane(store, name, *this, [this](std::string_view, std::function<void()> work) { queue.push_back(work); },
-            [this] { return now; }),
-      it(std::make_shared<channel::channel>(std::make_shared<const std::string>("chat:x"), options, loops, plane, port)) {}
+                 const std::string& name = "node") :
+      plane(
+          store, name, *this, [this](std::string_view, std::function<void()> work) { queue.push_back(work); },
+          [this] { return now; }),
+      it(std::make_shared<channel::channel>(std::make_shared<const std::string>("chat:x"), options, loops, plane,
+                                            port)) {}
 
   void published(const std::string&, protocol::publication_ptr what) override { it->on_published_elsewhere(what); }
   void presence_changed(const std::string&, const backplane::presence_change&) override {}
@@ -51,7 +53,8 @@ struct bench final : backplane::listener {
     return true;
   }
   void settle() {
-    while (step()) {}
+    while (step()) {
+    }
   }
   subscribe request(const std::string& client, unsigned loop = 0) {
     subscribe m;

@@ -36,7 +36,8 @@ public:
     std::size_t wanted = 0;
     bool ended = false, ended_by_failure = false;
   };
-  listener_actor(caf::actor_config& config, loop& home, notes& to) : pinned_actor(config, home, "listener"), to_(to) {}
+  listener_actor(caf::actor_config& config, loop& home, notes& to) :
+      pinned_actor(config, home, "listener"), to_(to) {}
   caf::behavior make_behavior() override {
     to_.threads.push_back(std::this_thread::get_id());
     return {[this](const say& m) {
@@ -141,7 +142,9 @@ TEST_CASE("on_each runs on every loop, then answers the loop that asked") {
   std::atomic<int> visits{0};
   rt.at(2).post([&] {
     rt.on_each([&](loop& l) { visits += l.here() ? 1 : 100; },
-               [&] { answer.set_value({visits.load(), loop::current()->index()}); });
+               [&] {
+                 answer.set_value({visits.load(), loop::current()->index()});
+               });
   });
   auto got = answer.get_future();
   REQUIRE(got.wait_for(20s) == std::future_status::ready);
@@ -168,10 +171,10 @@ TEST_CASE("counters add up over threads and are rendered as Prometheus text") {
   CHECK(things.value(1) == 5);
   CHECK(level.value() == 3);
   auto text = metrics::render({{"test_extra", "Asked for.", 1.5, false}});
-  for (auto* line : {"test_things_total{kind=\"good\"} 0", "test_things_total{kind=\"bad\"} 5", "test_level 3",
-                     "test_sizes_bucket{le=\"1\"} 1", "test_sizes_bucket{le=\"10\"} 2",
-                     "test_sizes_bucket{le=\"+Inf\"} 3", "test_sizes_count 3", "test_sizes_sum 55.5",
-                     "test_extra 1.5"}) {
+  for (auto* line :
+       {"test_things_total{kind=\"good\"} 0", "test_things_total{kind=\"bad\"} 5", "test_level 3",
+        "test_sizes_bucket{le=\"1\"} 1", "test_sizes_bucket{le=\"10\"} 2", "test_sizes_bucket{le=\"+Inf\"} 3",
+        "test_sizes_count 3", "test_sizes_sum 55.5", "test_extra 1.5"}) {
     INFO(line);
     CHECK(text.find(line) != std::string::npos);
   }
