@@ -37,8 +37,8 @@ caf::behavior presence_actor::make_behavior() {
   load();
   return {
       [this](presence::enter& m) {
-        leaving_.erase(m.who.client);
-        plane_.enter(channel_, std::move(m.who), begin_call({}));
+      leaving_.erase(m.who.client);
+      in_order([this, who = std::move(m.who)] { plane_.enter(channel_, who, begin_call({})); });
       },
       [this](presence::leave& m) { on_leave(m.client, m.clean); },
       [this](presence::update& m) { on_update(m); },
@@ -79,12 +79,20 @@ void presence_actor::finish_call() {
 }
 
 void presence_actor::ask(std::function<void(const member_set&)> then) {
-  if (started_ == finished_) {
+  if (waiting_.empty() && started_ == finished_) {
     then(members_);
     settle();
   } else {
     waiting_.emplace_back(started_, std::move(then));
   }
+}
+
+// Behind updates that wait for an answer: a leave must not overtake one, or it would enter its client again.
+void presence_actor::in_order(std::function<void()> call) {
+  if (waiting_.empty())
+    call();
+  else
+    waiting_.emplace_back(waiting_.back().first, [call = std::move(call)](const member_set&) { call(); });
 }
 
 void presence_actor::on_update(update& m) {
@@ -119,7 +127,7 @@ void presence_actor::on_leave(const std::string& client, bool clean) {
 }
 
 void presence_actor::leave_now(const std::string& client) {
-  plane_.leave(channel_, client, begin_call({}));
+  in_order([this, client] { plane_.leave(channel_, client, begin_call({})); });
 }
 
 void presence_actor::on_change(const backplane::presence_change& change) {

@@ -74,6 +74,7 @@ private:
   change_answer begin_call(std::function<void(bool)> then);
   void finish_call();
   void ask(std::function<void(const member_set&)> then);
+  void in_order(std::function<void()> call);
   void on_update(presence::update& m);
   void on_leave(const std::string& client, bool clean);
   void leave_now(const std::string& client);

@@ -150,6 +150,10 @@ void loop_transport::dismiss(session_id who, std::string_view channel) {
   if (auto* s = find(who)) table_.remove(*s, channel);
 }
 
+void loop_transport::handled(session_id who) {
+  if (auto* s = find(who)) s->on_handled();
+}
+
 void loop_transport::close(session_id who, std::uint16_t code, std::string_view reason) {
   if (auto* s = find(who)) s->close(code, reason);
 }

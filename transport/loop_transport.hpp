@@ -52,6 +52,7 @@ public:
   void hold(session_id who) override;
   void release(session_id who, std::string_view first) override;
   void dismiss(session_id who, std::string_view channel) override;
+  void handled(session_id who) override;
   void close(session_id who, std::uint16_t code, std::string_view reason) override;
 
   // link_owner

@@ -136,6 +136,7 @@ void channel::on_recovery(std::list<joiner>::iterator who, outcome<backplane::re
 }
 
 void channel::enter(subscribe& m, subscribed result) {
+  entered_.emplace(m.who.client, m.loop);
   ++on_loop_[m.loop];
   ++total_;
   m.done(std::move(result));
@@ -161,12 +162,17 @@ void channel::on_unsubscribe(const unsubscribe& m) {
     check_idle();
     return;
   }
-  if (m.counted) {
-    if (on_loop_[m.loop] == 0) return; // dissolved meanwhile
-    --on_loop_[m.loop];
+  // By identity: one that was refused, or lost with a dissolved channel, was not counted.
+  if (auto found = entered_.find(m.client); m.counted && found != entered_.end()) {
+    --on_loop_[found->second];
     --total_;
+    entered_.erase(found);
   }
-  if (has_presence()) port_.presence_leave(m.client, m.clean);
+  // Whatever the options say today: who entered before a reload must be able to leave.
+  if (has_presence() || has_members_) {
+    has_members_ = true;
+    port_.presence_leave(m.client, m.clean);
+  }
   check_idle();
 }
 
@@ -243,6 +249,7 @@ void channel::lose_all() {
   for (unsigned i = 0; i < on_loop_.size(); ++i)
     if (std::exchange(on_loop_[i], 0) > 0) port_.dissolve_on(i);
   total_ = 0;
+  entered_.clear();
   occupancy_ = occupancy::none;
   check_idle();
 }

@@ -10,6 +10,7 @@
 #include <list>
 #include <memory>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 namespace plexus::channel {
@@ -86,6 +87,7 @@ private:
   std::deque<subscribe> waiting_; ///< for the occupancy
   std::list<joiner> joining_;
   std::vector<std::uint32_t> on_loop_; ///< subscribers by loop
+  std::unordered_map<std::string, unsigned> entered_; ///< client ids and their loops
   std::size_t total_ = 0;
   std::size_t under_way_ = 0; ///< backplane calls that must be answered before the channel may end
   bool has_members_ = false;

@@ -124,7 +124,8 @@ void channel_actor::presence_enter(const protocol::client_info& who) {
 }
 
 void channel_actor::presence_leave(const std::string& client, bool clean) {
-  if (presence_) caf::anon_send(presence_, presence::leave{client, clean});
+  // A new actor of a channel whose last one failed finds the members in the backplane.
+  caf::anon_send(presence_actor(), presence::leave{client, clean});
 }
 
 void channel_actor::joined(const protocol::client_info& who) {

@@ -42,6 +42,12 @@ client::time_point client::in(config::duration span, moment now) noexcept {
   return span.count() > 0 ? now.steady + span : time_point::max();
 }
 
+client::time_point client::close_time(std::int64_t expires_at, moment now) const noexcept {
+  constexpr std::int64_t farthest = 10LL * 365 * 24 * 3600; // seconds; a steady clock overflows after 292 years
+  auto left = std::clamp<std::int64_t>(expires_at - now.unix_seconds, 0, farthest);
+  return now.steady + std::chrono::seconds(left) + env_.settings->client.expired_close_delay;
+}
+
 moment moment::now() {
   return {std::chrono::steady_clock::now(),
           std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch())

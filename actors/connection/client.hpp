@@ -101,6 +101,8 @@ private:
   // client.cpp
   /// `span` from now; a span of 0 means never.
   static time_point in(config::duration span, moment now) noexcept;
+  /// When something that expires at a Unix time is ended: a while later, since the client renews it when it is due.
+  [[nodiscard]] time_point close_time(std::int64_t expires_at, moment now) const noexcept;
   void close(protocol::disconnect_code code);
   void close(std::uint16_t code, std::string_view reason);
   void send(std::uint32_t id, const protocol::reply& what);

@@ -106,11 +106,7 @@ void client::finish_connect() {
 void client::set_expiry(std::optional<std::int64_t> expires_at, moment now) {
   expires_at_ = expires_at.value_or(0);
   expiry_close_at_ = {};
-  // The client asks for a new token when the time is up, so it gets a while to do so.
-  if (expires_at_ > 0)
-    expiry_close_at_ = now.steady +
-                       std::chrono::seconds(std::max<std::int64_t>(expires_at_ - now.unix_seconds, 0)) +
-                       env_.settings->client.expired_close_delay;
+  if (expires_at_ > 0) expiry_close_at_ = close_time(expires_at_, now);
 }
 
 std::uint32_t client::ttl(std::int64_t expires_at, moment now) const noexcept {

@@ -91,9 +91,7 @@ void client::open(open_request r, moment now) {
   s.server_side = r.id == 0;
   s.can = std::move(r.can);
   s.expires_at = r.expires_at;
-  if (r.expires_at > 0)
-    s.close_at = now.steady + std::chrono::seconds(std::max<std::int64_t>(r.expires_at - now.unix_seconds, 0)) +
-                 env_.settings->client.expired_close_delay;
+  if (r.expires_at > 0) s.close_at = close_time(r.expires_at, now);
   subs_.push_back(std::move(s));
 
   channel::subscribe m;
@@ -222,8 +220,7 @@ void client::on(std::uint32_t id, const protocol::sub_refresh_command& c, moment
   if (s->expires_at > 0) {
     reply.expires = true;
     reply.ttl = ttl(s->expires_at, now);
-    s->close_at = now.steady + std::chrono::seconds(s->expires_at - now.unix_seconds) +
-                  env_.settings->client.expired_close_delay;
+    s->close_at = close_time(s->expires_at, now);
   }
   send(id, reply);
 }

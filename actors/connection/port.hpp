@@ -24,6 +24,8 @@ public:
   virtual void release(session_id who, std::string_view first) = 0;
   /// Out of the channel's fan-out table. What was emitted before is still sent.
   virtual void dismiss(session_id who, std::string_view channel) = 0;
+  /// A message of this client was dealt with: it may send more.
+  virtual void handled(session_id who) { static_cast<void>(who); }
   /// Sends what is queued and closes; the connection actor hears `lost` afterwards.
   virtual void close(session_id who, std::uint16_t code, std::string_view reason) = 0;
 };

@@ -91,6 +91,11 @@ void http_stage::on_bytes(std::span<char> bytes) {
 void http_stage::advance() {
   auto alive = alive_; // this object may end within
   while (*alive && !busy_ && !pending_.empty()) {
+    if (link_.out().size() > owner_.max_queue()) {
+      // Asks and asks without reading the answers.
+      link_.abort();
+      return;
+    }
     if (!parser_) {
       parser_ = std::make_unique<parser>(max_body(*owner_.environment().settings));
       wait_for_request();
@@ -148,15 +153,19 @@ void http_stage::dispatch() {
   }
   busy_ = true;
   link_.pause_reading();
+  auto alive = alive_;
+  dispatching_ = true;
   handler->handle(what, [weak = std::weak_ptr<http_stage*>(alive_)](response r) {
     auto self = weak.lock();
     if (!self || !*self) return;
     (*self)->busy_ = false;
+    auto within_dispatch = (*self)->dispatching_;
     (*self)->answer(r, false);
     if (!*self) return;
     (*self)->link_.resume_reading();
-    (*self)->advance();
+    if (!within_dispatch) (*self)->advance(); // else the loop in `advance` goes on
   });
+  if (*alive) dispatching_ = false;
 }
 
 bool http_stage::upgrade(const request& what) {

@@ -22,6 +22,7 @@ public:
 
   void on_bytes(std::span<char> bytes) override;
   void on_end() override;
+  /// A large answer may take its reader a while; `advance` bounds what may be asked for meanwhile.
   void on_slow() override {}
   void on_timer() override;
 
@@ -41,6 +42,7 @@ private:
   bool internal_;
   bool busy_ = false; ///< a handler has not answered yet
   bool keep_alive_ = true;
+  bool dispatching_ = false; ///< a handler is being called
   bool head_only_ = false;
   std::string pending_;            ///< bytes not parsed yet
   std::unique_ptr<parser> parser_; ///< only while a request is coming in

@@ -8,6 +8,10 @@
 
 namespace plexus::transport {
 
+namespace {
+constexpr std::uint32_t max_in_mailbox = 256;
+}
+
 websocket_session::websocket_session(loop_transport& owner, link& on, session_id id, std::size_t max_message) :
     owner_(owner), link_(on), id_(id), reader_(max_message) {}
 
@@ -17,8 +21,15 @@ void websocket_session::on_bytes(std::span<char> bytes) {
 
 bool websocket_session::on_message(websocket::opcode, protocol::padded_text message) {
   metrics::messages_in.add();
+  // A client that sends faster than its commands are handled waits in the kernel; what one read brought is the bound.
+  if (++in_mailbox_ > max_in_mailbox) link_.pause_reading();
   caf::anon_send(client_, connection::inbound{std::move(message)});
   return true;
+}
+
+void websocket_session::on_handled() {
+  if (in_mailbox_ == 0 || --in_mailbox_ != max_in_mailbox / 2) return;
+  link_.resume_reading();
 }
 
 bool websocket_session::on_ping(std::string_view payload) {

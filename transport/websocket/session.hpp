@@ -23,6 +23,9 @@ public:
   /// A close frame behind what is queued, then the end. Without it the session ends unclean.
   void close(std::uint16_t code, std::string_view reason);
 
+  /// The connection actor has dealt with a message.
+  void on_handled();
+
   // stage
   void on_bytes(std::span<char> bytes) override;
   void on_end() override;
@@ -43,6 +46,7 @@ private:
   caf::actor client_;
   session_id id_;
   bool clean_ = false;
+  std::uint32_t in_mailbox_ = 0; ///< messages that the connection actor has not dealt with
   websocket::frame_reader reader_;
 };
 
