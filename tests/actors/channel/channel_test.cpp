@@ -223,6 +223,23 @@ TEST_CASE("max_subscribers refuses the next one with 106") {
   CHECK(b.answers[1].second.ok());
 }
 
+TEST_CASE("a client that was refused takes nobody's place when it goes") {
+  auto o = with_history();
+  o.max_subscribers = 1;
+  bench b(o);
+  b.it->on_subscribe(b.request("a"));
+  b.settle();
+  b.it->on_subscribe(b.request("b"));
+  b.it->on_unsubscribe({"b", 0, true, true}); // its connection closed before it read the refusal
+  CHECK(b.it->subscribers() == 1);
+  b.publish_text("1");
+  b.settle();
+  CHECK(b.port.emitted.size() == 1);
+  b.it->on_subscribe(b.request("c"));
+  b.settle();
+  CHECK(b.it->subscribers() == 1);
+}
+
 TEST_CASE("a client that leaves before it was let in is not counted and not answered") {
   bench b(with_history());
   b.it->on_subscribe(b.request("a"));
