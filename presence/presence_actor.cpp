@@ -37,8 +37,8 @@ caf::behavior presence_actor::make_behavior() {
   load();
   return {
       [this](presence::enter& m) {
-      leaving_.erase(m.who.client);
-      in_order([this, who = std::move(m.who)] { plane_.enter(channel_, who, begin_call({})); });
+        leaving_.erase(m.who.client);
+        in_order([this, who = std::move(m.who)] { plane_.enter(channel_, who, begin_call({})); });
       },
       [this](presence::leave& m) { on_leave(m.client, m.clean); },
       [this](presence::update& m) { on_update(m); },

@@ -14,8 +14,7 @@
 
 namespace plexus::presence {
 
-// -- messages
-// ---------------------------------------------------------------------------------------------------------
+// -- messages ----------------------------------------------------------------------------------------------------
 
 /// A client of this node subscribed. Entering twice with other info is an update.
 struct enter {
@@ -45,8 +44,7 @@ struct changed_elsewhere {
   backplane::presence_change change;
 };
 
-// -- the actor
-// --------------------------------------------------------------------------------------------------------
+// -- the actor ---------------------------------------------------------------------------------------------------
 
 /// What the presence actor tells its channel, on the same loop: pushes in the order of the versions.
 class observer {

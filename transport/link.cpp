@@ -186,8 +186,7 @@ std::string link::peer() const {
   return failed ? std::string() : end.address().to_string() + ":" + std::to_string(end.port());
 }
 
-// -- the owner
-// --------------------------------------------------------------------------------------------------------
+// -- the owner ---------------------------------------------------------------------------------------------------
 
 void link_owner::forget(link& l) {
   links_.erase(link_ptr(&l));

@@ -97,8 +97,7 @@ std::size_t loop_transport::max_queue() const noexcept {
   return most > 0 ? most : SIZE_MAX;
 }
 
-// -- what channels and connections ask for
-// ----------------------------------------------------------------------------
+// -- what channels and connections ask for -----------------------------------------------------------------------
 
 void loop_transport::send(session_id to, std::string_view bytes) {
   auto* s = find(to);
@@ -158,8 +157,7 @@ void loop_transport::close(session_id who, std::uint16_t code, std::string_view 
   if (auto* s = find(who)) s->close(code, reason);
 }
 
-// -- the end of a turn
-// ------------------------------------------------------------------------------------------------
+// -- the end of a turn -------------------------------------------------------------------------------------------
 
 void loop_transport::end_turn() {
   table_.close_batches();

@@ -28,8 +28,7 @@ bool channel::has_presence() const noexcept {
   return options_.presence || options_.join_leave != config::offer::no;
 }
 
-// -- subscribing
-// ------------------------------------------------------------------------------------------------------
+// -- subscribing -------------------------------------------------------------------------------------------------
 
 void channel::on_subscribe(subscribe m) {
   port_.in_use();
@@ -176,8 +175,7 @@ void channel::on_unsubscribe(const unsubscribe& m) {
   check_idle();
 }
 
-// -- publishing
-// -------------------------------------------------------------------------------------------------------
+// -- publishing --------------------------------------------------------------------------------------------------
 
 void channel::on_publish(publish m) {
   port_.in_use();
@@ -254,8 +252,7 @@ void channel::lose_all() {
   check_idle();
 }
 
-// -- reading
-// ----------------------------------------------------------------------------------------------------------
+// -- reading -----------------------------------------------------------------------------------------------------
 
 void channel::on_history(read_history m) {
   ++under_way_;
@@ -279,8 +276,7 @@ void channel::on_remove_history(remove_history m) {
   });
 }
 
-// -- ending
-// -----------------------------------------------------------------------------------------------------------
+// -- ending ------------------------------------------------------------------------------------------------------
 
 bool channel::is_idle() const noexcept {
   return total_ == 0 && under_way_ == 0 && waiting_.empty() && joining_.empty() && !has_members_;

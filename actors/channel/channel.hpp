@@ -86,7 +86,7 @@ private:
   protocol::position top_;        ///< of what was emitted here
   std::deque<subscribe> waiting_; ///< for the occupancy
   std::list<joiner> joining_;
-  std::vector<std::uint32_t> on_loop_; ///< subscribers by loop
+  std::vector<std::uint32_t> on_loop_;                ///< subscribers by loop
   std::unordered_map<std::string, unsigned> entered_; ///< client ids and their loops
   std::size_t total_ = 0;
   std::size_t under_way_ = 0; ///< backplane calls that must be answered before the channel may end

@@ -80,8 +80,7 @@ void client::on_message(const protocol::padded_text& text, moment now) {
   if (!good && phase_ != phase::closed) close(protocol::disconnect_code::bad_request);
 }
 
-// -- time
-// -------------------------------------------------------------------------------------------------------------
+// -- time --------------------------------------------------------------------------------------------------------
 
 client::time_point client::next_due() const noexcept {
   if (phase_ == phase::closed) return time_point::max();
@@ -143,8 +142,7 @@ void client::on(std::uint32_t, const protocol::pong_command&, moment now) {
   ping_at_ = interval.count() > 0 ? std::max(pinged_at_ + interval, now.steady) : time_point::max();
 }
 
-// -- output
-// -----------------------------------------------------------------------------------------------------------
+// -- output ------------------------------------------------------------------------------------------------------
 
 void client::send(std::uint32_t id, const protocol::reply& what) {
   std::string bytes;
@@ -163,8 +161,7 @@ void client::refuse(std::uint32_t id, protocol::error_code code) {
   send(id, protocol::error_reply{code});
 }
 
-// -- the end
-// ----------------------------------------------------------------------------------------------------------
+// -- the end -----------------------------------------------------------------------------------------------------
 
 void client::close(protocol::disconnect_code code) {
   close(static_cast<std::uint16_t>(code), protocol::reason(code));

@@ -19,7 +19,7 @@ caf::behavior connection_actor::make_behavior() {
   return {
       [this](const inbound& m) {
         client_.on_message(m.text, moment::now());
-      env_.port.handled(client_.session());
+        env_.port.handled(client_.session());
         rearm();
       },
       [this](sub_result& m) {

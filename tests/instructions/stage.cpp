@@ -24,8 +24,7 @@ std::string frame(opcode kind, std::string_view payload) {
   return out;
 }
 
-// -- a session
-// --------------------------------------------------------------------------------------------------------
+// -- a session ---------------------------------------------------------------------------------------------------
 
 session::session(stage& on, session_id id) :
     on_(on), id_(id), client_(runtime::spawn_on<connection::connection_actor>(on.home(), on.env_, id, on.codec_)) {}
@@ -144,8 +143,7 @@ void session::count(std::string_view bytes) {
   }
 }
 
-// -- the node
-// ---------------------------------------------------------------------------------------------------------
+// -- the node ----------------------------------------------------------------------------------------------------
 
 class stage::actor final : public runtime::pinned_actor {
 public:

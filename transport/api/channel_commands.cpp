@@ -48,7 +48,8 @@ std::function<void(backplane::outcome<T>)> answer(pending_ptr to, Make make) {
 
 std::optional<error_code> check_channel(const config::settings& settings, std::string_view channel) {
   const auto control = [](unsigned char c) { return c < 0x20 || c == 0x7f; };
-  if (channel.empty() || (settings.client.max_channel_length > 0 && channel.size() > settings.client.max_channel_length) ||
+  if (channel.empty() ||
+      (settings.client.max_channel_length > 0 && channel.size() > settings.client.max_channel_length) ||
       std::any_of(channel.begin(), channel.end(), control))
     return error_code::bad_request;
   if (settings.options_of(channel) == nullptr) return error_code::unknown_channel;

@@ -21,7 +21,8 @@ void websocket_session::on_bytes(std::span<char> bytes) {
 
 bool websocket_session::on_message(websocket::opcode, protocol::padded_text message) {
   metrics::messages_in.add();
-  // A client that sends faster than its commands are handled waits in the kernel; what one read brought is the bound.
+  // A client that sends faster than its commands are handled waits in the kernel; what one read brought is the
+  // bound.
   if (++in_mailbox_ > max_in_mailbox) link_.pause_reading();
   caf::anon_send(client_, connection::inbound{std::move(message)});
   return true;
