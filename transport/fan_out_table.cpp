@@ -86,7 +86,7 @@ void fan_out_table::emit(const protocol::broadcast& what) {
     if (!g.batch) g.batch = new chunk;
     append_framed(g.batch->bytes, g.framing, what.bytes(g.format));
     ++g.messages;
-    if (g.batch->bytes.size() >= max_batch) close_batch(c, g);
+    if (g.batch->bytes.size() >= max_batch) close_batch(g, false);
   }
   if (!any) return;
   accepted_.push_back(what.accepted());
@@ -103,16 +103,17 @@ void fan_out_table::cut(fan_out_member& who) {
     if (!g.batch) continue;
     auto& own = g.members[m.index];
     auto size = static_cast<std::uint32_t>(g.batch->bytes.size());
-    if (own.taken < size) who.take({g.batch, own.taken, size});
+    if (own.taken < size) who.take({g.batch, own.taken, size}, false);
     own.taken = size;
   }
 }
 
-void fan_out_table::close_batch(channel_fan_out&, fan_out_group& g) {
+// A member of several channels gets what all of them have in one write, at the end of the turn.
+void fan_out_table::close_batch(fan_out_group& g, bool only_channel) {
   auto size = static_cast<std::uint32_t>(g.batch->bytes.size());
   for (auto& m : g.members) {
     auto from = std::exchange(m.taken, 0);
-    if (from < size) m.who->take({g.batch, from, size});
+    if (from < size) m.who->take({g.batch, from, size}, only_channel);
   }
   metrics::messages_out.add(static_cast<std::uint64_t>(g.messages) * g.members.size());
   g.messages = 0;
@@ -124,7 +125,7 @@ bool fan_out_table::close_batches() {
   for (auto* c : open) {
     c->open = false;
     for (auto& g : c->groups)
-      if (g.batch) close_batch(*c, g);
+      if (g.batch) close_batch(g, open.size() == 1);
   }
   return !open.empty();
 }

@@ -37,8 +37,8 @@ struct membership {
 class fan_out_member {
 public:
   virtual ~fan_out_member() = default;
-  /// Append this to what waits for the client.
-  virtual void take(segment s) = 0;
+  /// Append this to what waits for the client. `last`: nothing follows in this turn, it may go out at once.
+  virtual void take(segment s, bool last) = 0;
 
   protocol::format format = protocol::format::json;
   transport::framing framing = transport::framing::websocket_text;
@@ -93,7 +93,7 @@ private:
     std::size_t operator()(std::string_view s) const noexcept { return std::hash<std::string_view>{}(s); }
   };
   void remove_at(fan_out_member& who, std::size_t which);
-  void close_batch(channel_fan_out& c, fan_out_group& g);
+  void close_batch(fan_out_group& g, bool only_channel);
 
   std::unordered_map<std::string, std::unique_ptr<channel_fan_out>, hash, std::equal_to<>> channels_;
   std::vector<channel_fan_out*> open_;

@@ -85,6 +85,21 @@ void link::mark_dirty() {
   owner_.add_dirty(*this);
 }
 
+void link::write_last(segment s) {
+  std::size_t done = 0;
+  if (out_.empty() && !dirty_ && !held_ && !blocked_ && state_ == state::open) {
+    auto sent = ::send(socket_.native_handle(), s.data->bytes.data() + s.from, s.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (sent > 0) done = static_cast<std::size_t>(sent);
+    metrics::bytes_out.add(done);
+    if (done == s.size()) return;
+    // The rest, and what a failure means, is the queue's business.
+    out_.append_rest(std::move(s), done);
+  } else {
+    out_.append(std::move(s));
+  }
+  mark_dirty();
+}
+
 void link::hold(bool on) {
   held_ = on;
   if (!on) mark_dirty();

@@ -52,6 +52,9 @@ public:
   [[nodiscard]] outbound& out() noexcept { return out_; }
   /// Written at the end of the turn.
   void mark_dirty();
+  /// Writes `s` now, without a detour through the queue, where nothing else waits; else it is queued. For what ends
+  /// a turn: nothing may follow it there.
+  void write_last(segment s);
   /// Nothing is written while held.
   void hold(bool on);
   [[nodiscard]] bool held() const noexcept { return held_; }

@@ -34,6 +34,12 @@ void outbound::append(segment s) {
   queue_.push_back(std::move(s));
 }
 
+void outbound::append_rest(segment s, std::size_t done) {
+  s.from += static_cast<std::uint32_t>(done);
+  begun_ = done > 0;
+  append(std::move(s));
+}
+
 void outbound::prepend(std::string_view bytes) {
   chunk_ptr own{new chunk};
   own->bytes.assign(bytes);
@@ -89,8 +95,11 @@ std::size_t outbound::drop_unsent() {
 }
 
 void outbound::clear() {
-  queue_.clear();
-  queue_.shrink_to_fit();
+  // Not shrink_to_fit: that would give up the place within, and each later segment would be allocated.
+  if (queue_.capacity() > 1)
+    queue_ = decltype(queue_)();
+  else
+    queue_.clear();
   bytes_ = 0;
   begun_ = false;
 }

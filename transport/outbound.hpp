@@ -23,6 +23,8 @@ public:
   /// Appends own bytes; small ones share a chunk.
   void append(std::string_view bytes);
   void append(segment s);
+  /// What a send of `s` alone has left of it: its first `done` bytes are out. Only while the queue is empty.
+  void append_rest(segment s, std::size_t done);
   /// In front of everything; only while nothing has been written yet.
   void prepend(std::string_view bytes);
 

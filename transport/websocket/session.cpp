@@ -89,7 +89,11 @@ void websocket_session::on_end() {
   client_ = nullptr;
 }
 
-void websocket_session::take(segment s) {
+void websocket_session::take(segment s, bool last) {
+  if (last) {
+    link_.write_last(std::move(s));
+    return;
+  }
   link_.out().append(std::move(s));
   link_.mark_dirty();
 }

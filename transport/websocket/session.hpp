@@ -32,7 +32,7 @@ public:
   void on_slow() override;
   void on_timer() override {}
   // fan_out_member
-  void take(segment s) override;
+  void take(segment s, bool last) override;
 
 private:
   bool on_message(websocket::opcode kind, protocol::padded_text message) override;
