@@ -44,6 +44,7 @@ caf::behavior presence_actor::make_behavior() {
       [this](presence::update& m) { on_update(m); },
       [this](presence::query& m) { ask(std::move(m.done)); },
       [this](const changed_elsewhere& m) { on_change(m.change); },
+      [this](const set_grace& m) { grace_ = m.grace; },
   };
 }
 

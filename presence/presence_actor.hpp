@@ -44,6 +44,11 @@ struct changed_elsewhere {
   backplane::presence_change change;
 };
 
+/// The configuration was read again: for ends that come from now on.
+struct set_grace {
+  std::chrono::milliseconds grace;
+};
+
 // -- the actor ---------------------------------------------------------------------------------------------------
 
 /// What the presence actor tells its channel, on the same loop: pushes in the order of the versions.
@@ -101,3 +106,4 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(plexus::presence::leave)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(plexus::presence::update)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(plexus::presence::query)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(plexus::presence::changed_elsewhere)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(plexus::presence::set_grace)

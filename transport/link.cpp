@@ -88,7 +88,8 @@ void link::mark_dirty() {
 void link::write_last(segment s) {
   std::size_t done = 0;
   if (out_.empty() && !dirty_ && !held_ && !blocked_ && state_ == state::open) {
-    auto sent = ::send(socket_.native_handle(), s.data->bytes.data() + s.from, s.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    auto sent =
+        ::send(socket_.native_handle(), s.data->bytes.data() + s.from, s.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     if (sent > 0) done = static_cast<std::size_t>(sent);
     metrics::bytes_out.add(done);
     if (done == s.size()) return;

@@ -97,6 +97,13 @@ std::size_t loop_transport::max_queue() const noexcept {
   return most > 0 ? most : SIZE_MAX;
 }
 
+std::vector<caf::actor> loop_transport::clients() const {
+  std::vector<caf::actor> out;
+  for (auto& s : slots_)
+    if (s.session) out.push_back(s.session->client());
+  return out;
+}
+
 // -- what channels and connections ask for -----------------------------------------------------------------------
 
 void loop_transport::send(session_id to, std::string_view bytes) {
@@ -127,7 +134,10 @@ void loop_transport::dissolve(const std::string& channel) {
 }
 
 void loop_transport::hold(session_id who) {
-  if (auto* s = find(who)) s->on().hold(true);
+  auto* s = find(who);
+  if (!s) return;
+  s->on().out().set_mark(); // behind the handshake's answer, which may still be there
+  s->on().hold(true);
 }
 
 void loop_transport::release(session_id who, std::string_view first) {
@@ -138,7 +148,7 @@ void loop_transport::release(session_id who, std::string_view first) {
     frame.clear();
     append_framed(frame, s->framing, first);
     metrics::messages_out.add();
-    s->on().out().prepend(frame);
+    s->on().out().insert_at_mark(frame);
     s->on().hold(false);
   } else {
     send(who, first);

@@ -41,6 +41,9 @@ public:
   /// True and counted when another client fits.
   bool take_place();
 
+  /// The connection actors of all sessions.
+  [[nodiscard]] std::vector<caf::actor> clients() const;
+
   // For the transport actor.
   void fan_out(const protocol::broadcast& what) { table_.emit(what); }
   void dissolve(const std::string& channel);

@@ -3,8 +3,10 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <utility>
 
 namespace plexus::transport {
 
@@ -15,7 +17,7 @@ constexpr std::size_t small_chunk = 16'384; // own bytes join one chunk up to he
 
 void outbound::append(std::string_view bytes) {
   bytes_ += bytes.size();
-  if (!queue_.empty()) {
+  if (!std::exchange(sealed_, false) && !queue_.empty()) {
     auto& last = queue_.back();
     if (last.data->use_count() == 1 && last.to == last.data->bytes.size() &&
         last.to + bytes.size() <= small_chunk) {
@@ -40,11 +42,18 @@ void outbound::append_rest(segment s, std::size_t done) {
   append(std::move(s));
 }
 
-void outbound::prepend(std::string_view bytes) {
+void outbound::set_mark() {
+  mark_ = static_cast<std::uint32_t>(queue_.size());
+  sealed_ = true;
+}
+
+void outbound::insert_at_mark(std::string_view bytes) {
   chunk_ptr own{new chunk};
   own->bytes.assign(bytes);
   bytes_ += bytes.size();
-  queue_.insert(queue_.begin(), {std::move(own), 0, static_cast<std::uint32_t>(bytes.size())});
+  auto at = std::min<std::size_t>(mark_, queue_.size()); // a slow reader's queue may have been dropped meanwhile
+  queue_.insert(queue_.begin() + static_cast<std::ptrdiff_t>(at),
+                {std::move(own), 0, static_cast<std::uint32_t>(bytes.size())});
 }
 
 outbound::result outbound::write_to(int socket) {

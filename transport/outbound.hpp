@@ -7,6 +7,7 @@
 #include <boost/container/small_vector.hpp>
 
 #include <cstddef>
+#include <cstdint>
 #include <string_view>
 
 namespace plexus::transport {
@@ -25,8 +26,9 @@ public:
   void append(segment s);
   /// What a send of `s` alone has left of it: its first `done` bytes are out. Only while the queue is empty.
   void append_rest(segment s, std::size_t done);
-  /// In front of everything; only while nothing has been written yet.
-  void prepend(std::string_view bytes);
+  /// What is appended from now on can be preceded by `insert_at_mark`. Nothing is written until then.
+  void set_mark();
+  void insert_at_mark(std::string_view bytes);
 
   /// Gathers what waits into as few sends as the kernel takes.
   result write_to(int socket);
@@ -42,7 +44,9 @@ public:
 private:
   boost::container::small_vector<segment, 1> queue_;
   std::size_t bytes_ = 0;
-  bool begun_ = false; ///< part of the first segment is out
+  std::uint32_t mark_ = 0; ///< segments before it
+  bool sealed_ = false;    ///< the next bytes start a segment of their own
+  bool begun_ = false;     ///< part of the first segment is out
 };
 
 } // namespace plexus::transport

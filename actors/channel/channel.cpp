@@ -207,7 +207,11 @@ void channel::emit(const protocol::publication_ptr& what, steady_clock::time_poi
   if (what->offset != 0 && occupancy_ == occupancy::held) {
     if (what->offset <= top_.offset) return;
     if (what->offset > top_.offset + 1 || filling_) {
-      on_in_doubt();
+      if (behind_.size() < options_.history_size)
+        behind_.push_back(what);
+      else
+        again_ = true;
+      if (!filling_) on_in_doubt();
       return;
     }
     top_.offset = what->offset;
@@ -228,27 +232,41 @@ void channel::announce(protocol::push what) {
 }
 
 void channel::on_in_doubt() {
-  if (filling_ || occupancy_ != occupancy::held || !options_.has_history()) return;
-  filling_ = true;
+  if (occupancy_ != occupancy::held || !options_.has_history()) return;
+  if (std::exchange(filling_, true)) {
+    again_ = true;
+    return;
+  }
   plane_.recover(*name_, keep(), top_, options_.history_size, [weak = weak_from_this()](auto answer) {
-    auto self = weak.lock();
-    if (!self) return;
-    self->filling_ = false;
-    if (answer && answer->recovered) {
-      for (auto& p : answer->publications) self->emit(p, steady_clock::now());
-    } else {
-      self->lose_all();
-    }
+    if (auto self = weak.lock()) self->on_filled(std::move(answer));
   });
+}
+
+void channel::on_filled(outcome<backplane::recovery> answer) {
+  filling_ = false;
+  if (!answer || !answer->recovered) {
+    lose_all();
+    return;
+  }
+  for (auto& p : answer->publications) emit(p, steady_clock::now());
+  // What the log had is emitted and falls away here; what came after it was read goes behind it.
+  auto behind = std::exchange(behind_, {});
+  for (auto& p : behind) emit(p, steady_clock::now());
+  if (std::exchange(again_, false)) on_in_doubt();
 }
 
 void channel::lose_all() {
   lost.add();
+  behind_.clear();
+  again_ = false;
+  // Who was joining by the lost log comes again.
+  auto joining = std::exchange(joining_, {});
+  for (auto& j : joining) j.request.done(protocol::error_code::internal);
   for (unsigned i = 0; i < on_loop_.size(); ++i)
     if (std::exchange(on_loop_[i], 0) > 0) port_.dissolve_on(i);
   total_ = 0;
   entered_.clear();
-  occupancy_ = occupancy::none;
+  close();
   check_idle();
 }
 

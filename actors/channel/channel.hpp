@@ -42,6 +42,7 @@ public:
   void on_history(read_history m);
   void on_remove_history(remove_history m);
   void on_published_elsewhere(const protocol::publication_ptr& what);
+  /// Something may be missing: reads on from the last position. Asked while it reads, it reads once more.
   void on_in_doubt();
   void set_options(const config::channel_options& options) { options_ = options; }
 
@@ -74,6 +75,8 @@ private:
   void enter(subscribe& m, subscribed result);
   void emit(const protocol::publication_ptr& what, steady_clock::time_point accepted);
   void fan_out(protocol::push what, steady_clock::time_point accepted);
+  void on_filled(outcome<backplane::recovery> answer);
+  /// The log can't be trusted: everyone subscribes again.
   void lose_all();
   void check_idle();
 
@@ -92,6 +95,8 @@ private:
   std::size_t under_way_ = 0; ///< backplane calls that must be answered before the channel may end
   bool has_members_ = false;
   bool filling_ = false; ///< a hole is being read from the log
+  bool again_ = false;   ///< and must be once more: there was doubt, or more came than `behind_` holds
+  std::vector<protocol::publication_ptr> behind_; ///< came while a hole was being filled; at most `history_size`
 };
 
 } // namespace plexus::channel

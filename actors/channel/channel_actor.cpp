@@ -81,7 +81,10 @@ caf::behavior channel_actor::make_behavior() {
       },
       [this](const options_changed&) {
         handled();
-        if (auto* now = table_.settings->options_of(*name_)) channel_->set_options(*now);
+        auto* now = table_.settings->options_of(*name_);
+        if (!now) return;
+        channel_->set_options(*now);
+        if (presence_) caf::anon_send(presence_, presence::set_grace{now->presence_grace});
       },
   };
 }

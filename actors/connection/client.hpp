@@ -89,9 +89,10 @@ private:
   struct subscription {
     std::string channel;
     std::uint32_t ticket = 0;
-    bool open = false;                         ///< false: the channel's answer is on its way
-    bool server_side = false;                  ///< from the token or the API
-    bool end_when_open = false;                ///< unsubscribed by the API before it was open
+    bool open = false;        ///< false: the channel's answer is on its way
+    bool server_side = false; ///< from the token or the API
+    /// Unsubscribed by the API before it was open.
+    std::optional<protocol::unsubscribe_code> end_when_open;
     std::vector<protocol::padded_text> behind; ///< commands on this channel that came before the channel's answer
     std::int64_t expires_at = 0;               ///< Unix seconds; 0: never
     time_point close_at{};                     ///< expires_at and the grace for a refresh

@@ -168,9 +168,9 @@ void client::on_sub_result(sub_result& m, moment now) {
     subs_.erase(subs_.begin() + static_cast<std::ptrdiff_t>(index));
   } else {
     s->open = true;
-    if (s->end_when_open) {
+    if (auto code = s->end_when_open) {
       end_subscription(index, true);
-      push(m.channel, protocol::unsubscribe_push{});
+      push(m.channel, protocol::unsubscribe_push{*code});
     }
   }
   if (connecting_ && connecting_->left > 0) {
@@ -260,7 +260,7 @@ void client::on_server_unsubscribe(const server_unsubscribe& m) {
     auto& s = subs_[i];
     if (!m.channel.empty() && s.channel != m.channel) continue;
     if (!s.open) {
-      s.end_when_open = true;
+      s.end_when_open = m.code;
       continue;
     }
     auto channel = s.channel;

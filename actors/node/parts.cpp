@@ -203,13 +203,11 @@ void node::parts::drain() {
   auto spread = window * 8 / 10;
   loops.on_each(
       [this, spread](runtime::loop& l) {
-        auto& here = clients.on(l);
-        std::size_t i = 0, count = here.clients();
-        here.each([&](connection::client& c) {
-          auto delay =
-              count > 1 ? spread.count() * static_cast<std::int64_t>(i++) / static_cast<std::int64_t>(count) : 0;
-          caf::anon_send(c.self(), connection::depart{static_cast<std::uint32_t>(delay)});
-        });
+        auto here = transports[l.index()]->clients(); // those too that have not sent `connect` yet
+        for (std::size_t i = 0; i < here.size(); ++i) {
+          auto delay = spread.count() * static_cast<std::int64_t>(i) / static_cast<std::int64_t>(here.size());
+          caf::anon_send(here[i], connection::depart{static_cast<std::uint32_t>(delay)});
+        }
       },
       {});
   loops.at(0).arm(timer, loops.at(0).now() + std::chrono::milliseconds(20));

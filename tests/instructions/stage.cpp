@@ -56,11 +56,11 @@ void session::release(std::string_view first) {
   std::string bytes;
   transport::append_framed(bytes, framing, first);
   count(bytes);
-  out_.prepend(bytes);
+  out_.insert_at_mark(bytes);
   held_ = false;
 }
 
-void session::take(transport::segment s) {
+void session::take(transport::segment s, bool) {
   count(std::string_view(s.data->bytes).substr(s.from, s.size()));
   out_.append(std::move(s));
 }
@@ -222,7 +222,7 @@ void stage::send(session_id to, std::string_view bytes) {
 }
 
 void stage::hold(session_id who) {
-  if (auto* s = find(who)) s->hold(true);
+  if (auto* s = find(who)) s->hold();
 }
 
 void stage::release(session_id who, std::string_view first) {

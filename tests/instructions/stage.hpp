@@ -46,14 +46,17 @@ public:
   /// A message for this one alone.
   void send(std::string_view message);
   void put(std::string_view bytes);
-  void hold(bool on) { held_ = on; }
+  void hold() {
+    out_.set_mark();
+    held_ = true;
+  }
   void release(std::string_view first);
   /// End of the turn: all is gone.
   void flush() { out_.clear(); }
   /// The connection is gone.
   void lose(bool clean);
 
-  void take(transport::segment s) override;
+  void take(transport::segment s, bool last) override;
 
   bool lost = false;
   std::string last_reply, last_publication; ///< as the client got them

@@ -335,3 +335,61 @@ TEST_CASE("a hole is read from the log; where that can't be, every loop's subscr
   CHECK(two.port.dissolved == std::vector<unsigned>{0});
   CHECK(two.it->subscribers() == 0);
 }
+
+TEST_CASE("what comes while a hole is being filled goes behind it, without another publication to bring it up") {
+  auto store = std::make_shared<backplane::memory_store>();
+  bench one(with_history(), 1, store, "one"), two(with_history(), 1, store, "two");
+  two.it->on_subscribe(two.request("b"));
+  two.settle();
+  one.publish_text("1");
+  one.settle();
+  two.queue.clear(); // the first entry is lost on its way
+  two.it->on_in_doubt();
+  one.publish_text("2");
+  one.settle();
+  REQUIRE(two.queue.size() == 2); // the log as it was, and the second entry
+  std::swap(two.queue[0], two.queue[1]);
+  two.settle();
+  REQUIRE(two.port.emitted.size() == 2);
+  CHECK(two.port.emitted[0].second.find("\"offset\":1") != std::string::npos);
+  CHECK(two.port.emitted[1].second.find("\"offset\":2") != std::string::npos);
+  CHECK(two.port.dissolved.empty());
+}
+
+TEST_CASE("doubt that arises while a hole is being filled is looked into as well") {
+  auto store = std::make_shared<backplane::memory_store>();
+  bench one(with_history(), 1, store, "one"), two(with_history(), 1, store, "two");
+  two.it->on_subscribe(two.request("b"));
+  two.settle();
+  two.it->on_in_doubt();
+  one.publish_text("1");
+  one.settle();
+  two.queue.pop_back(); // the entry is lost; what the log had was read before it
+  two.it->on_in_doubt();
+  two.settle();
+  CHECK(two.port.emitted.size() == 1);
+}
+
+TEST_CASE("who was joining by a log that is lost is refused, and the channel is left to others") {
+  auto store = std::make_shared<backplane::memory_store>();
+  bench one(with_history(2), 1, store, "one"), two(with_history(2), 1, store, "two");
+  two.it->on_subscribe(two.request("b"));
+  two.settle();
+  auto epoch = two.answers.at(0).second->at.epoch;
+  for (int i = 0; i < 5; ++i) one.publish_text("x");
+  one.settle();
+  two.queue.clear();
+  two.it->on_in_doubt(); // three of five are gone
+  auto late = two.request("late");
+  late.wants_recovery = true;
+  late.since = protocol::position{epoch, 4};
+  two.it->on_subscribe(std::move(late));
+  two.settle();
+  CHECK(two.port.dissolved == std::vector<unsigned>{0});
+  REQUIRE(two.answers.size() == 2);
+  CHECK(two.answers[1].second.error() == protocol::error_code::internal);
+  CHECK(two.it->is_idle());
+  one.publish_text("y");
+  one.settle();
+  CHECK(two.queue.empty()); // nothing is handed to a node that gave the channel up
+}
