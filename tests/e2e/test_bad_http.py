@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 
 import pytest
 
@@ -293,3 +294,37 @@ async def test_requests_that_overtake_their_answers(plexus, loops):
         return await node.metric("plexus_connections") == 1  # the one that asks
 
     await until(all_gone, "the end of the connections")
+
+
+async def test_requests_pipelined_by_the_thousand_are_all_answered(node, bystander):
+    """As many as a deep recursion would not survive."""
+    watcher = await bystander(node)
+    count = 20_000
+    one = b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n"
+    reader, writer = await asyncio.open_connection("127.0.0.1", node.port)
+    writer.write(one * (count - 1) + one.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+    async with asyncio.timeout(30):
+        text = await reader.read(-1)
+    writer.close()
+    assert text.count(b"HTTP/1.1 200 ") == count
+    await watcher.unaffected()
+
+
+async def test_who_asks_and_never_reads_the_answers_is_cut_off(plexus, bystander):
+    node = await plexus({"client": {"max_queue_size": 65536}})
+    watcher = await bystander(node)
+    before = node.resident()
+
+    def ask():
+        with socket.socket() as s:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            s.settimeout(20)
+            s.connect(("127.0.0.1", node.port))
+            requests = b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n" * 100
+            with pytest.raises((ConnectionResetError, BrokenPipeError)):
+                while True:
+                    s.sendall(requests)
+
+    await asyncio.to_thread(ask)
+    assert node.resident() - before < 16 * 1024 * 1024
+    await watcher.unaffected()

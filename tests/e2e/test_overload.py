@@ -317,3 +317,12 @@ async def churn(node, count):
         return await node.metric("plexus_clients") == 0
 
     await until(empty, "an empty node")
+
+
+async def test_a_client_that_sends_faster_than_it_is_handled_gets_every_answer_in_order(node, wire):
+    one = await wire(node)
+    ids = [one.next_id() for _ in range(20_000)]
+    for i in ids:
+        one.send({"id": i, "rpc": {"method": "none"}})
+    answers = [(await one.line()).value["id"] for _ in ids]
+    assert answers == ids

@@ -214,3 +214,28 @@ async def test_publications_during_a_drain_are_answered_or_refused_never_lost(pl
     assert (await one.closed())[0] == 3001
     seen = [p["pub"]["offset"] for p in one.pushes()]
     assert seen == list(range(2, 2 + len(seen)))
+
+
+async def test_a_client_that_has_not_connected_yet_is_told_to_go_too(plexus, wire):
+    node = await plexus()
+    silent = await wire(node, None)
+    node.signal(signal.SIGTERM)
+    assert (await silent.closed())[0] == 3001
+    assert await node.exit_code() == 0
+
+
+async def test_a_grace_changed_under_members_holds_for_who_goes_next(plexus, wire):
+    node = await plexus()
+    watcher, first, second = [await wire(node, name) for name in ("watcher", "first", "second")]
+    for one in (watcher, first, second):
+        await one.subscribe("chat:room", join_leave=True)
+    await reload(node, {"channels": {"namespaces": {"chat": {"presence_grace": "60s"}}}})
+
+    async def applied():
+        return (await node.api("presence_stats", channel="chat:room"))["num_clients"] == 3
+
+    await until(applied, "the members after the reload")
+    first.abort()
+    await second.close()
+    assert (await watcher.push("leave"))["info"]["user"] == "second"
+    assert (await node.api("presence_stats", channel="chat:room"))["num_clients"] == 2

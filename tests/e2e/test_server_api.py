@@ -302,3 +302,12 @@ async def test_keys_count_per_channel(served):
     assert (await served.api.publish("chat:a", 1, idempotency_key="k"))["offset"] == 1
     assert (await served.api.publish("chat:b", 1, idempotency_key="k"))["offset"] == 1
     assert (await served.api("history", channel="chat:b", limit=5))["offset"] == 1
+
+
+async def test_channels_of_any_length_where_no_length_is_set(plexus):
+    node = await plexus({"client": {"max_channel_length": 0}})
+    name = "plain:" + "x" * 10_000
+    async with cent.AsyncClient(f"http://127.0.0.1:{node.port}/api", API_KEY) as api:
+        await api.publish(cent.PublishRequest(channel=name, data=1))
+    async with client(node.port, token=token("ann")) as one:
+        await subscribed(one, name)

@@ -1,12 +1,13 @@
 """Tokens on the wire: which are good, how each of the others ends, and what happens when the time is up."""
 
+import asyncio
 import json
 import time
 
 import pytest
 
 from support.tokens import SECRET, signed, token
-from support.wire import CommandError, Ended
+from support.wire import TEXT, CommandError, Ended, frame, handshake
 
 
 async def outcome(one, call):
@@ -275,3 +276,26 @@ async def test_too_many_connections_of_one_user(plexus, wire):
     await wire(node, "bob")
     await first.close()
     await wire(node, "ann")
+
+
+@pytest.mark.parametrize("when", [2**33, 10**15, 2**62, 2**63 - 1])
+async def test_an_expiry_further_away_than_any_clock_reaches_is_far_away(node, wire, when):
+    one = await wire(node, None)
+    got = await one.connect(token("ann", exp=when))
+    assert got["expires"] is True and 10**8 < got["ttl"] < 2**32
+    await one.subscribe("chat:a")
+    await one.call("publish", channel="chat:a", data=1)
+    await one.push("pub")
+
+
+async def test_the_connect_reply_follows_the_handshake_of_a_client_that_did_not_wait_for_it(node):
+    """With channels from its token: then the reply waits for them, and what is queued for it."""
+    command = {"id": 1, "connect": {"token": token("ann", channels=["chat:a", "plain:b"])}}
+    reader, writer = await asyncio.open_connection("127.0.0.1", node.port)
+    writer.write(handshake(node.port) + frame(TEXT, json.dumps(command).encode()))
+    async with asyncio.timeout(10):
+        head = await reader.readuntil(b"\r\n\r\n")
+        start = await reader.readexactly(30)
+    writer.close()
+    assert head.startswith(b"HTTP/1.1 101 ")
+    assert b'{"id":1,"connect":' in start
