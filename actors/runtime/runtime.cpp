@@ -1,5 +1,7 @@
 #include "actors/runtime/runtime.hpp"
 
+#include "actors/runtime/no_scheduler.hpp"
+
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
 
@@ -13,10 +15,7 @@ namespace plexus::runtime {
 
 struct runtime::parts {
   parts() {
-    // Every actor is pinned, so CAF's own scheduler has nothing to do: one thread, and the policy that sleeps
-    // instead of looking around for work to steal.
-    config.set("scheduler.max-threads", 1u);
-    config.set("scheduler.policy", caf::atom("sharing"));
+    config.module_factories.emplace_back([](caf::actor_system& of) { return new no_scheduler(of); });
     system = std::make_unique<caf::actor_system>(config);
   }
   caf::actor_system_config config;
