@@ -79,6 +79,7 @@ struct retention {
 /// What is to be appended; offset, epoch and time are given by the backplane.
 struct draft {
   std::string data;
+  bool binary = false; ///< kept with the data; see `protocol::publication`
   std::shared_ptr<const client_info> info;
   protocol::tag_list tags;
   std::string idempotency_key;     ///< empty: none

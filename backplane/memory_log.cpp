@@ -47,6 +47,7 @@ appended memory_log::append(draft what, const retention& keep, milliseconds now)
   }
   auto made = std::make_shared<protocol::publication>();
   made->data = std::move(what.data);
+  made->binary = what.binary;
   made->info = std::move(what.info);
   made->tags = std::move(what.tags);
   made->time = now;

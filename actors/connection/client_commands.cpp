@@ -50,6 +50,7 @@ void client::on(std::uint32_t id, const protocol::publish_command& c, moment now
   }
   channel::publish m;
   m.what.data = std::string(c.data);
+  m.what.binary = c.binary;
   m.what.info = info();
   m.accepted = now.steady;
   m.done = answer<backplane::appended>(id, [](auto&) { return protocol::publish_reply{}; });
@@ -116,10 +117,12 @@ void client::on(std::uint32_t id, const protocol::history_command& c, moment) {
 }
 
 void client::on(std::uint32_t id, const protocol::rpc_command& c, moment) {
-  if (c.method == "plexus.presence.update")
-    update_presence(id, c.data);
-  else
+  if (c.method != "plexus.presence.update")
     refuse(id, error_code::not_available);
+  else if (c.binary)
+    refuse(id, error_code::bad_request);
+  else
+    update_presence(id, c.data);
 }
 
 void client::update_presence(std::uint32_t id, std::string_view data) {

@@ -21,7 +21,8 @@ namespace plexus::protocol {
 
 /// What `publish` and `broadcast` have in common.
 struct api_publication {
-  std::string data; ///< JSON text without line breaks, from `data` or else `b64data`
+  std::string data;    ///< JSON text from `data`, or the bytes of `b64data`
+  bool binary = false; ///< the bytes of `b64data` are no JSON
   std::string idempotency_key;
   tag_list tags;
   bool skip_history = false;

@@ -108,9 +108,14 @@ bool publication_field(reader& in, std::string_view key, api_publication& out, e
   });
 }
 
-/// A fault of the payload, or none.
+/// A fault of the payload, or none. Unlike other payloads a publication may be any bytes.
 std::optional<api_fault> settle(api_publication& what, const either_form& binary) {
-  if (!binary.settle(what.data)) return bad(std::string(bad_base64));
+  if (!binary.base64.empty()) {
+    std::string bytes;
+    if (!from_base64(binary.base64, bytes)) return bad("b64data must be base64");
+    what.data = std::move(bytes);
+    what.binary = !json::valid(what.data);
+  }
   if (what.data.empty()) return bad("data is needed");
   return std::nullopt;
 }

@@ -48,7 +48,8 @@ struct unsubscribe_command {
 
 struct publish_command {
   std::string_view channel;
-  std::string_view data; ///< JSON text; empty where the field is missing
+  std::string_view data; ///< JSON text; empty where the field is missing; in Protobuf any bytes
+  bool binary = false;   ///< `data` isn't JSON
 };
 
 struct presence_command {
@@ -68,7 +69,8 @@ struct history_command {
 
 struct rpc_command {
   std::string_view method;
-  std::string_view data; ///< JSON text or empty
+  std::string_view data; ///< JSON text or empty; in Protobuf any bytes
+  bool binary = false;   ///< `data` isn't JSON
 };
 
 struct refresh_command {

@@ -3,6 +3,7 @@
 #include "actors/protocol/json_bytes.hpp"
 #include "actors/protocol/json_reader.hpp"
 
+#include <openssl/evp.h>
 #include <simdjson.h>
 
 namespace plexus::protocol::json {
@@ -75,6 +76,22 @@ void append_one_line(std::string& out, std::string_view value) {
   out.resize(begin + length);
   // Only text that isn't JSON comes here; what is written must be, or it would spoil the message around it.
   if (length == 0) out += "null";
+}
+
+void append_base64(std::string& out, std::string_view bytes) {
+  constexpr std::size_t piece = 3 << 20; // OpenSSL counts in int; whole groups of three need no padding between
+  out += '"';
+  while (!bytes.empty()) {
+    const auto now = bytes.substr(0, piece);
+    bytes.remove_prefix(now.size());
+    const auto begin = out.size();
+    const auto size = (now.size() + 2) / 3 * 4;
+    out.resize(begin + size + 1); // it ends its text with a zero
+    EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data() + begin),
+                    reinterpret_cast<const unsigned char*>(now.data()), static_cast<int>(now.size()));
+    out.resize(begin + size);
+  }
+  out += '"';
 }
 
 } // namespace plexus::protocol::json

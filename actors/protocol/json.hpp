@@ -17,4 +17,7 @@ bool valid(std::string_view text);
 /// has none is appended untouched.
 void append_one_line(std::string& out, std::string_view value);
 
+/// Appends `bytes` as a JSON string of base64, with its padding.
+void append_base64(std::string& out, std::string_view bytes);
+
 } // namespace plexus::protocol::json

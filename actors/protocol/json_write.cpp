@@ -55,10 +55,24 @@ void append_client_info(std::string& out, const client_info& info) {
   to.close();
 }
 
+namespace {
+
+/// Whatever the bytes are, one JSON value on one line: they stand among others' messages.
+void append_payload(std::string& out, const publication& what) {
+  if (what.data.empty())
+    out += "null";
+  else if (what.binary)
+    append_base64(out, what.data);
+  else
+    append_one_line(out, what.data);
+}
+
+} // namespace
+
 void append_publication(std::string& out, const publication& what) {
   object_writer to(out);
   to.key("data");
-  out += what.data.empty() ? std::string_view("null") : std::string_view(what.data);
+  append_payload(out, what);
   if (what.info) {
     to.key("info");
     append_client_info(out, *what.info);

@@ -1,5 +1,5 @@
 #pragma once
-// The nouns of the engine. Fields called `json` text hold one valid JSON value without line breaks, exactly as its
+// The nouns of the engine. Fields called JSON text hold one valid JSON value without line breaks, exactly as its
 // author wrote it otherwise: payloads pass through untouched, since re-writing a number could change it.
 
 #include <chrono>
@@ -35,7 +35,8 @@ using tag_list = std::vector<std::pair<std::string, std::string>>;
 struct publication {
   std::uint64_t offset = 0;
   std::string epoch;                       ///< written to the wire with offset 1 only
-  std::string data;                        ///< JSON text
+  std::string data;                        ///< a JSON value, perhaps with line breaks, unless `binary`
+  bool binary = false;                     ///< `data` is no JSON: JSON readers get it in base64
   std::shared_ptr<const client_info> info; ///< of the publishing client; null for the API's publications
   tag_list tags;
   std::chrono::milliseconds time{0}; ///< since the Unix epoch

@@ -44,6 +44,22 @@ inline void appending(fixture& f) {
       CHECK(*each->info == *what.info);
       CHECK(each->time == answer.publication->time);
       CHECK(each->epoch == answer.at.epoch);
+      CHECK_FALSE(each->binary);
+    }
+  }
+
+  SUBCASE("bytes that are no JSON are kept, and that they are none") {
+    subscribe(f, 1, "c", long_log);
+    auto what = said(std::string("\0\r\n\xff\x80 {", 7));
+    what.binary = true;
+    const auto answer = append(f, 0, "c", long_log, what);
+    REQUIRE(f.at(1).publications["c"].size() == 1);
+    const auto page = history(f, 2, "c", long_log);
+    REQUIRE(page);
+    REQUIRE(page->publications.size() == 1);
+    for (const auto& each : {answer.publication, f.at(1).publications["c"][0], page->publications[0]}) {
+      CHECK(each->data == what.data);
+      CHECK(each->binary);
     }
   }
 

@@ -61,6 +61,7 @@ void channel_commands::publish(const caller& from, const std::string& channel, p
   if (!check(from, channel, to, any)) return;
   channel::publish m;
   m.what.data = std::move(what.data);
+  m.what.binary = what.binary;
   m.what.tags = std::move(what.tags);
   m.what.idempotency_key = std::move(what.idempotency_key);
   m.what.idempotency_ttl = from.settings->backplane.idempotency_ttl;

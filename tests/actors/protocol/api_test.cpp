@@ -89,7 +89,7 @@ TEST_CASE("data may be null but not absent") {
   bad_request("publish", R"({"channel":"c","b64data":""})");
 }
 
-TEST_CASE("data may come as base64 of JSON") {
+TEST_CASE("data may come as base64") {
   const auto data = [](const std::string& b64) {
     return good<publish_request>("publish", R"({"channel":"c","b64data":")" + b64 + "\"}").what.data;
   };
@@ -97,12 +97,24 @@ TEST_CASE("data may come as base64 of JSON") {
   CHECK(data("MTI=") == "12");
   CHECK(data("MTIz") == "123");
   CHECK(data("eyJhIjoi4piDIn0=") == "{\"a\":\"\xE2\x98\x83\"}");
-  CHECK(data("ewoiYSI6CjF9") == R"({"a":1})");      // {\n"a":\n1}
+  CHECK(data("ewoiYSI6CjF9") == "{\n\"a\":\n1}");   // untouched: whoever reads JSON gets it on one line
   CHECK(data("Ij8/Pz8+Pj4i") == "\"\?\?\?\?>>>\""); // has a slash
   CHECK(good<publish_request>("publish", R"({"channel":"c","data":null,"b64data":"MQ=="})").what.data == "1");
-  for (const auto* b64 : {"M", "MQ", "MQ=", "MQ===", "=MQ=", "M=Q=", "MQ= ", "M-_=", "====", "=", "MTIz\\n", "8J-Y",
-                          "/w==" /* no UTF-8 */, "ew==" /* { */, "eA==" /* x */})
+  for (const auto* b64 :
+       {"M", "MQ", "MQ=", "MQ===", "=MQ=", "M=Q=", "MQ= ", "M-_=", "====", "=", "MTIz\\n", "8J-Y"})
     bad_request("publish", R"({"channel":"c","b64data":")"s + b64 + "\"}");
+}
+
+TEST_CASE("a publication in base64 need not be JSON") {
+  const auto what = [](const std::string& b64) {
+    return good<publish_request>("publish", R"({"channel":"c","b64data":")" + b64 + "\"}").what;
+  };
+  CHECK(what("/w==").data == "\xff");
+  for (const auto* b64 : {"/w==" /* no UTF-8 */, "ew==" /* { */, "eA==" /* x */, "AA==" /* a zero */})
+    CHECK(what(b64).binary);
+  for (const auto* b64 : {"MQ==", "ewoiYSI6CjF9"}) CHECK_FALSE(what(b64).binary);
+  CHECK(good<broadcast_request>("broadcast", R"({"channels":["c"],"b64data":"eA=="})").what.binary);
+  CHECK_FALSE(good<publish_request>("publish", R"({"channel":"c","data":{"b64data":"eA=="}})").what.binary);
 }
 
 TEST_CASE("a channel is needed where a method has one") {

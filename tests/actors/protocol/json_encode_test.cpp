@@ -145,6 +145,25 @@ TEST_CASE("a client's publication says whose it is, and tags are texts") {
         R"("chan_info":[2]},"offset":2,"tags":{"k":"v","q\"":"\n"}}}})");
 }
 
+TEST_CASE("whatever a publication's bytes are, they are one JSON value on one line") {
+  const auto data = [](std::string bytes_of_it, bool binary) {
+    publication out;
+    out.data = std::move(bytes_of_it);
+    out.binary = binary;
+    const auto text = bytes("c", publication_push{std::make_shared<const publication>(std::move(out))});
+    CHECK(text.find_first_of("\r\n") == std::string::npos);
+    const std::string before = R"({"push":{"channel":"c","pub":{"data":)";
+    REQUIRE(text.starts_with(before));
+    return text.substr(before.size(), text.size() - before.size() - 3);
+  };
+  CHECK(data("{\r\n \"a\": \"b c\"}\n", false) == R"({"a":"b c"})");
+  CHECK(data("\xff", true) == R"("/w==")");
+  CHECK(data("ab", true) == R"("YWI=")");
+  CHECK(data("abc", true) == R"("YWJj")");
+  CHECK(data("{\n", true) == R"("ewo=")");
+  CHECK(data("", false) == "null");
+}
+
 TEST_CASE("the other pushes") {
   CHECK(bytes("c", join_push{nobody}) == R"({"push":{"channel":"c","join":{"info":{"user":"","client":"c2"}}}})");
   CHECK(
