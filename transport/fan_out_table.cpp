@@ -17,6 +17,10 @@ void append_framed(std::string& out, framing how, std::string_view message) {
   case framing::websocket_text:
     websocket::append_header(out, websocket::opcode::text, message.size());
     out.append(message);
+    break;
+  case framing::websocket_binary:
+    websocket::append_header(out, websocket::opcode::binary, message.size());
+    out.append(message);
   }
 }
 

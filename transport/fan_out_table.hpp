@@ -19,7 +19,7 @@
 namespace plexus::transport {
 
 /// How messages are marked off on a transport; with the format it decides what bytes a subscriber gets.
-enum class framing : std::uint8_t { websocket_text /* streams come beside it */ };
+enum class framing : std::uint8_t { websocket_text, websocket_binary /* streams come beside them */ };
 
 /// Appends `message` with its framing.
 void append_framed(std::string& out, framing how, std::string_view message);

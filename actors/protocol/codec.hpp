@@ -14,8 +14,8 @@
 
 namespace plexus::protocol {
 
-enum class format : std::uint8_t { json /* protobuf comes beside it */ };
-inline constexpr std::size_t format_count = 1;
+enum class format : std::uint8_t { json, protobuf };
+inline constexpr std::size_t format_count = 2;
 
 /// One instance a format for the whole process (`codec_for`); may be used on any thread.
 class codec {

@@ -63,13 +63,12 @@ std::string handshake_fault(const request& what, bool& wrong_version) {
   return {};
 }
 
-std::string choose_subprotocol(std::string_view offered, bool& unserved) {
-  auto all = tokens(offered);
-  unserved = false;
-  for (auto& p : all)
-    if (p == "centrifuge-json") return p;
-  unserved = std::find(all.begin(), all.end(), "centrifuge-protobuf") != all.end();
-  return {};
+agreement agree(std::string_view offered, std::string_view format) {
+  for (auto& one : tokens(offered)) {
+    if (one == "centrifuge-json") return {std::move(one), protocol::format::json};
+    if (one == "centrifuge-protobuf") return {std::move(one), protocol::format::protobuf};
+  }
+  return {{}, format == "protobuf" ? protocol::format::protobuf : protocol::format::json};
 }
 
 bool origin_allowed(std::string_view origin, std::string_view host, const std::vector<std::string>& allowed) {

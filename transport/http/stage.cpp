@@ -174,7 +174,7 @@ bool http_stage::upgrade(const request& what) {
     return false;
   }
   auto& settings = *owner_.environment().settings;
-  bool wrong_version = false, unserved = false;
+  bool wrong_version = false;
   if (auto fault = handshake_fault(what, wrong_version); !fault.empty()) {
     auto r = sentence(wrong_version ? 426 : 400, fault);
     if (wrong_version) r.headers.emplace_back("Sec-WebSocket-Version", "13");
@@ -185,11 +185,7 @@ bool http_stage::upgrade(const request& what) {
     refuse(403, "Pages of this origin may not connect: see client.allowed_origins.");
     return false;
   }
-  auto subprotocol = choose_subprotocol(what.header("sec-websocket-protocol"), unserved);
-  if (unserved || what.parameter("format") == "protobuf") {
-    refuse(400, "This version of Plexus speaks JSON, not Protobuf.");
-    return false;
-  }
+  const auto agreed = agree(what.header("sec-websocket-protocol"), what.parameter("format"));
   if (!owner_.take_place()) {
     metrics::refused.add();
     auto r =
@@ -202,14 +198,16 @@ bool http_stage::upgrade(const request& what) {
   std::string head = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                      "Sec-WebSocket-Accept: " +
                      accept_key(what.header("sec-websocket-key")) + "\r\n";
-  if (!subprotocol.empty()) head += "Sec-WebSocket-Protocol: " + subprotocol + "\r\n";
+  if (!agreed.subprotocol.empty()) head += "Sec-WebSocket-Protocol: " + agreed.subprotocol + "\r\n";
   head += "\r\n";
   metrics::http_requests.add(1, 0);
   link_.out().append(head);
   link_.mark_dirty();
   link_.clear_timer();
   auto leftover = std::move(pending_);
-  owner_.open_session(link_, protocol::codec_for(protocol::format::json), framing::websocket_text, leftover);
+  const bool binary = agreed.format == protocol::format::protobuf;
+  owner_.open_session(link_, protocol::codec_for(agreed.format),
+                      binary ? framing::websocket_binary : framing::websocket_text, leftover);
   return true;
 }
 
