@@ -167,7 +167,7 @@ export function jwt(claims, key = secret) {
 const made = new Set();
 
 /// A client whose network is in the test's hand: `net.drop()` ends the socket without a close frame and refuses new
-/// ones until `net.up()`. Everything else is the library as it comes from the registry.
+/// ones until `net.up()`. Everything else is the library as it comes from the registry; `library` is another build.
 export function connect_client(node, user, options = {}) {
   const net = { down: false, sockets: [], opened: 0 };
   class socket_on_net extends WebSocket {
@@ -182,8 +182,8 @@ export function connect_client(node, user, options = {}) {
   net.drop = () => { net.down = true; net.cut(); };
   net.up = () => { net.down = false; };
 
-  const { socket, claims, ...rest } = options;
-  const client = new Centrifuge(node.ws, {
+  const { socket, claims, library = Centrifuge, ...rest } = options;
+  const client = new library(node.ws, {
     websocket: socket_on_net,
     minReconnectDelay: 20,
     maxReconnectDelay: 100,

@@ -208,7 +208,7 @@ class Wire:
     async def _read(self):
         code, reason = 1006, ""
         try:
-            text = b""
+            message = b""
             while True:
                 first, second = await self._reader.readexactly(2)
                 size = second & 127
@@ -230,10 +230,12 @@ class Wire:
                 elif opcode == PONG:
                     self.pongs.put(payload)
                 else:
-                    text += payload
+                    message += payload
+                    if opcode:
+                        kind = opcode
                     if first & 128:
-                        self._take(text.decode())
-                        text = b""
+                        self._take(kind, message)
+                        message = b""
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
         finally:
@@ -243,13 +245,17 @@ class Wire:
                 self.closed_with.set_result((code, reason))
             self._writer.close()
 
-    def _take(self, message):
+    def _take(self, kind, message):
+        assert kind == TEXT
         self._messages += 1
-        for text in message.removesuffix("\n").split("\n"):
+        for text in message.decode().removesuffix("\n").split("\n"):
             value = json.loads(text)
             if value:
                 self.lines.put(Line(text, value, self._messages))
-                continue
-            self.pings += 1
-            if self.answers_pings:
-                self.send_text("{}")
+            else:
+                self._pinged()
+
+    def _pinged(self):
+        self.pings += 1
+        if self.answers_pings:
+            self.send({})
