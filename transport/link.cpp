@@ -35,7 +35,7 @@ void link::resume_reading() {
   paused_ = false;
   if (front_ && front_->ended) {
     // Not at once: whoever resumes may be in the middle of something.
-    owner_.home().defer([self = link_ptr(this)] { self->on_peer_done(); });
+    owner_.home().defer([self = link_ptr(this)] { self->finish(); });
     return;
   }
   wait_readable();

@@ -78,12 +78,12 @@ public:
   [[nodiscard]] std::string peer() const;
   /// The same without the port: as the PROXY header says, else the socket's other end.
   [[nodiscard]] config::ip_address address() const;
-  /// What comes over it is somebody else's, a proxy says; the address of `peer` from now on.
+  /// Whose the request is that came over it now, as a proxy says; it is `client` until another one comes.
   void name_client(const config::ip_address& who);
   [[nodiscard]] config::ip_address client() const;
   /// It was counted as a connect of its address already, before it said anything.
   [[nodiscard]] bool counted() const noexcept;
-  void set_counted();
+  void set_counted(bool yes);
   [[nodiscard]] link_owner& owner() const noexcept { return owner_; }
 
 private:

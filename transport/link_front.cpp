@@ -88,15 +88,17 @@ void link::take_secure(std::span<char> bytes) {
     case tls::wire::input::bytes:
       // What one read of the socket brought is handed on, also to a stage that has paused meanwhile.
       hand_over(std::span<char>(plain).first(got));
-      if (state_ != state::open) return;
-      break;
+      if (state_ == state::open) break;
+      tls.put({});
+      return;
     case tls::wire::input::empty:
       return;
     case tls::wire::input::ended:
+      // Whoever has paused owes an answer still; then the end is said to the peer too.
       if (paused_)
         front_->ended = true;
       else
-        on_peer_done();
+        finish();
       return;
     case tls::wire::input::failed:
       on_tls_fault();
@@ -159,15 +161,18 @@ config::ip_address link::client() const {
 }
 
 void link::name_client(const config::ip_address& who) {
-  front().named = who;
+  if (who != address())
+    front().named = who;
+  else if (front_)
+    front_->named.reset();
 }
 
 bool link::counted() const noexcept {
   return front_ && front_->counted;
 }
 
-void link::set_counted() {
-  front().counted = true;
+void link::set_counted(bool yes) {
+  if (yes || front_) front().counted = yes;
 }
 
 } // namespace plexus::transport

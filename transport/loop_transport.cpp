@@ -58,13 +58,17 @@ bool loop_transport::set_up_front(link& l) {
 bool loop_transport::may_come(link& l) {
   if (!front_->tls || front_->connects_per_second <= 0 || front_->trusts(l.address())) return true;
   if (wait_to_connect(l).count() > 0) return false;
-  l.set_counted();
+  l.set_counted(true);
   return true;
 }
 
 std::chrono::seconds loop_transport::wait_to_connect(link& l) {
   auto rate = front_->connects_per_second;
-  if (rate <= 0 || l.counted()) return {};
+  if (rate <= 0) return {};
+  if (l.counted()) {
+    l.set_counted(false); // the next one over the same connection is another
+    return {};
+  }
   auto who = l.client();
   if (front_->trusts(who)) return {}; // a proxy that names nobody
   auto answer = limit_.addresses.take(who, rate, home().now());

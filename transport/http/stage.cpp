@@ -146,7 +146,7 @@ void http_stage::dispatch() {
   }
   if (!internal_) {
     name_client(what);
-    if (what.path.starts_with(client_paths) && !may_connect()) return;
+    if (what.path.starts_with(client_paths) && what.method != "OPTIONS" && !may_connect()) return;
   }
   if (what.path == websocket_path && !internal_) {
     upgrade(what);

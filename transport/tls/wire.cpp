@@ -99,6 +99,7 @@ wire::input wire::read(std::span<char> into, std::size_t& got) {
     metrics::tls_handshakes.add(1, resumed() ? 1 : 0);
   }
   if (good == 1) return input::bytes;
+  in_ = {}; // used up, or of no use any more
   switch (SSL_get_error(ssl_, good)) {
   case SSL_ERROR_WANT_READ:
     return input::empty;
