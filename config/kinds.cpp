@@ -1,6 +1,7 @@
 #include "config/kinds.hpp"
 
 #include "config/load.hpp"
+#include "config/network.hpp"
 
 #include <algorithm>
 #include <array>
@@ -133,6 +134,19 @@ kind<std::string> backplane_url() {
 kind<std::vector<std::string>> texts() {
   return {form::parsed, R"(a list of strings such as ["a", "b"])", list_of_strings,
           [](const std::vector<std::string>& v) { return json(v); }};
+}
+
+kind<std::vector<std::string>> networks() {
+  return {
+      form::parsed,
+      R"(a list of networks such as ["10.0.0.0/8", "192.0.2.7", "2001:db8::/32"], no bit set behind the prefix)",
+      [](const json& v) -> std::optional<std::vector<std::string>> {
+        auto list = list_of_strings(v);
+        if (list && !std::ranges::all_of(*list, [](const std::string& n) { return parse_network(n).has_value(); }))
+          return std::nullopt;
+        return list;
+      },
+      [](const std::vector<std::string>& v) { return json(v); }};
 }
 
 kind<std::vector<std::string>> one_or_more() {

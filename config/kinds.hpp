@@ -38,6 +38,7 @@ kind<offer> offered(); ///< true, "asked" or false
 kind<std::string> text();
 kind<std::string> backplane_url();
 kind<std::vector<std::string>> texts();
+kind<std::vector<std::string>> networks(); ///< each as `parse_network` takes it
 kind<std::vector<std::string>> one_or_more(); ///< a string or a list; an empty string is none
 
 /// unsigned, std::uint16_t or std::size_t.

@@ -15,7 +15,8 @@ struct reload_plan {
   std::vector<std::string> restart; ///< changed, but only a restart brings it
 };
 
-/// `fresh` must be checked already. Pure; any thread. Live are `client`, `channels`, `api`, `log` and `demo`.
+/// `fresh` must be checked already. Pure; any thread. Live are `client`, `channels`, `api`, `log`,
+/// `demo`, and `listen` without address and port.
 reload_plan plan_reload(const settings& running, const settings& fresh);
 
 } // namespace plexus::config

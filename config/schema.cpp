@@ -172,11 +172,16 @@ section listen{all, "listen.", restart, [](auto& s) -> auto& {return s.listen;
 ;
 listen("address", &listen_section::address);
 listen("port", &listen_section::port);
-listen("tls.certificate", &listen_section::tls_certificate).not_served();
-listen("tls.key", &listen_section::tls_key).hidden().not_served();
-listen("trusted_proxies", &listen_section::trusted_proxies).not_served();
-listen("proxy_protocol", &listen_section::proxy_protocol).not_served();
-listen("connects_per_second_per_address", &listen_section::connects_per_second_per_address).not_served();
+
+section front{all, "listen.", live, [](auto& s) -> auto& {return s.listen;
+}
+}
+;
+front("tls.certificate", &listen_section::tls_certificate);
+front("tls.key", &listen_section::tls_key).hidden(); // a path, but the key itself is taken too
+front("trusted_proxies", &listen_section::trusted_proxies, networks());
+front("proxy_protocol", &listen_section::proxy_protocol);
+front("connects_per_second_per_address", &listen_section::connects_per_second_per_address);
 
 section internal{all, "internal.", restart, [](auto& s) -> auto& {return s.internal;
 }

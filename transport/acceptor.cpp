@@ -98,6 +98,11 @@ void acceptor::refuse(int descriptor) {
       "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\nContent-Length: 51\r\nRetry-After: 1\r\n"
       "Connection: close\r\n\r\nThis node has as many connections as it may have.\r\n";
   metrics::refused.add();
+  // In clear it would be no answer to who begins a TLS handshake; here is the thread of loops_.front().
+  if (!internal_ && loops_.front()->front().tls) {
+    ::close(descriptor);
+    return;
+  }
   [[maybe_unused]] auto sent = ::send(descriptor, text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
   ::shutdown(descriptor, SHUT_WR);
   ::close(descriptor);

@@ -1,6 +1,7 @@
 #include "transport/link.hpp"
 
 #include "actors/runtime/log.hpp"
+#include "transport/link_front.hpp"
 #include "transport/link_owner.hpp"
 #include "transport/transport_metrics.hpp"
 
@@ -32,6 +33,11 @@ void link::start_reading() {
 
 void link::resume_reading() {
   paused_ = false;
+  if (front_ && front_->ended) {
+    // Not at once: whoever resumes may be in the middle of something.
+    owner_.home().defer([self = link_ptr(this)] { self->finish(); });
+    return;
+  }
   wait_readable();
 }
 
@@ -73,10 +79,30 @@ void link::on_readable() {
       return;
     }
     metrics::bytes_in.add(static_cast<std::uint64_t>(got));
-    if (state_ == state::open) call_stage([&] { stage_->on_bytes(buffer.first(static_cast<std::size_t>(got))); });
+    take(buffer.first(static_cast<std::size_t>(got)));
     if (static_cast<std::size_t>(got) < buffer.size()) break;
   }
   wait_readable();
+}
+
+void link::take(std::span<char> bytes) {
+  if (state_ != state::open) return;
+  if (front_)
+    take_in_front(bytes);
+  else
+    hand_over(bytes);
+}
+
+void link::hand_over(std::span<char> bytes) {
+  call_stage([&] { stage_->on_bytes(bytes); });
+}
+
+outbound::result link::write_out() {
+  if (front_ && front_->tls) return write_secure();
+  auto before = out_.size();
+  auto how = out_.write_to(socket_.native_handle());
+  metrics::bytes_out.add(before - out_.size());
+  return how;
 }
 
 void link::mark_dirty() {
@@ -87,7 +113,8 @@ void link::mark_dirty() {
 
 void link::write_last(segment s) {
   std::size_t done = 0;
-  if (out_.empty() && !dirty_ && !held_ && !blocked_ && state_ == state::open) {
+  auto straight = !front_ || !front_->tls;
+  if (straight && out_.empty() && !dirty_ && !held_ && !blocked_ && state_ == state::open) {
     auto sent =
         ::send(socket_.native_handle(), s.data->bytes.data() + s.from, s.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     if (sent > 0) done = static_cast<std::size_t>(sent);
@@ -112,10 +139,7 @@ void link::flush() {
     if (blocked_) check_slow();
     return;
   }
-  auto before = out_.size();
-  auto how = out_.write_to(socket_.native_handle());
-  metrics::bytes_out.add(before - out_.size());
-  switch (how) {
+  switch (write_out()) {
   case outbound::result::drained:
     if (state_ != state::finishing) return;
     if (peer_done_)
@@ -160,7 +184,7 @@ void link::finish() {
 // The peer sends nothing any more. It may still read: what is queued goes out before the end.
 void link::on_peer_done() {
   peer_done_ = true;
-  if (out_.empty())
+  if (out_.empty() && !owes())
     abort();
   else
     finish();
@@ -170,6 +194,7 @@ void link::abort() {
   if (state_ == state::closed) return;
   state_ = state::closed;
   link_ptr keep(this);
+  count_unfinished(handshake_gone);
   end_stage();
   disarm();
   out_.clear();
@@ -190,16 +215,11 @@ void link::set_timer(std::chrono::milliseconds from_now) {
 
 void link::expired() {
   link_ptr keep(this);
+  count_unfinished(handshake_timeout);
   if (state_ == state::finishing)
     abort();
   else
     call_stage([this] { stage_->on_timer(); });
-}
-
-std::string link::peer() const {
-  boost::system::error_code failed;
-  auto end = socket_.remote_endpoint(failed);
-  return failed ? std::string() : end.address().to_string() + ":" + std::to_string(end.port());
 }
 
 // -- the owner ---------------------------------------------------------------------------------------------------

@@ -2,11 +2,13 @@
 // One TCP connection on its loop: reads into the loop's shared buffer, hands the bytes to its stage (HTTP first,
 // WebSocket after the upgrade), and writes its queue at the end of the turn.
 //
-// Between the socket and everything else there are two calls, `receive` and `outbound::write_to`; TLS in process
-// will sit there.
+// Between the socket and everything else there are two places, `take` and `write_out`; what only some connections
+// have, a PROXY header before all else and TLS, sits there (link_front.cpp). A plain one pays a null check for it.
 
 #include "actors/runtime/timer_wheel.hpp"
+#include "config/network.hpp"
 #include "transport/outbound.hpp"
+#include "transport/tls/context.hpp"
 
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/smart_ptr/intrusive_ptr.hpp>
@@ -43,6 +45,10 @@ public:
 
   /// Takes over the conversation; the stage before is destroyed at the end of the turn: it may be on the stack.
   void enter(std::unique_ptr<stage> next);
+  /// Before `start_reading`: the peer is a proxy that says first whose connection this is.
+  void expect_proxy_header();
+  /// Before `start_reading`: TLS, behind that header.
+  void secure(tls::context_ptr with);
   void start_reading();
   /// While paused, bytes wait in the kernel.
   void pause_reading() noexcept { paused_ = true; }
@@ -68,8 +74,16 @@ public:
   void set_timer(std::chrono::milliseconds from_now);
   void clear_timer() noexcept { disarm(); }
   [[nodiscard]] bool open() const noexcept { return state_ == state::open; }
-  /// The peer's address, for the log; empty when it is gone.
+  /// Whose connection it is, with the port where that is known; for the log. Empty when the peer is gone.
   [[nodiscard]] std::string peer() const;
+  /// The same without the port: as the PROXY header says, else the socket's other end.
+  [[nodiscard]] config::ip_address address() const;
+  /// Whose the request is that came over it now, as a proxy says; it is `client` until another one comes.
+  void name_client(const config::ip_address& who);
+  [[nodiscard]] config::ip_address client() const;
+  /// It was counted as a connect of its address already, before it said anything.
+  [[nodiscard]] bool counted() const noexcept;
+  void set_counted(bool yes);
   [[nodiscard]] link_owner& owner() const noexcept { return owner_; }
 
 private:
@@ -80,6 +94,9 @@ private:
   void expired() override;
   void wait_readable();
   void on_readable();
+  void take(std::span<char> bytes);
+  void hand_over(std::span<char> bytes);
+  [[nodiscard]] outbound::result write_out();
   void on_peer_done();
   void flush();
   void check_slow();
@@ -90,9 +107,19 @@ private:
   static boost::system::error_code& ignored() noexcept;
   void end_stage();
 
+  struct front_state;
+  front_state& front();
+  void take_in_front(std::span<char> bytes);
+  void take_secure(std::span<char> bytes);
+  outbound::result write_secure();
+  void on_tls_fault();
+  void count_unfinished(std::size_t why) noexcept;
+  [[nodiscard]] bool owes() const noexcept;
+
   link_owner& owner_;
   boost::asio::ip::tcp::socket socket_;
   std::unique_ptr<stage> stage_;
+  std::unique_ptr<front_state> front_; ///< null: a plain connection that is its peer's
   outbound out_;
   state state_ = state::open;
   bool paused_ = false;

@@ -23,6 +23,8 @@ public:
 
   /// Bytes that may wait for one socket after a write; more make its reader a slow one.
   [[nodiscard]] virtual std::size_t max_queue() const noexcept = 0;
+  /// A proxy has said whose connection this is. False: it isn't welcome.
+  virtual bool may_come(link& l) = 0;
   /// A link has closed; it is destroyed with its last reference.
   virtual void on_closed() = 0;
 

@@ -1,6 +1,7 @@
 #include "transport/loop_transport.hpp"
 
 #include "actors/connection/connection_actor.hpp"
+#include "actors/runtime/log.hpp"
 #include "transport/http/stage.hpp"
 #include "transport/transport_metrics.hpp"
 #include "transport/websocket/session.hpp"
@@ -37,7 +38,45 @@ void loop_transport::adopt_socket(int descriptor, bool ipv6, bool internal) {
   metrics::connections.add(1);
   link_ptr l(new link(*this, std::move(socket)));
   l->enter(std::make_unique<http::http_stage>(*this, *l, internal));
+  if (!internal && !set_up_front(*l)) {
+    l->abort();
+    return;
+  }
   l->start_reading();
+}
+
+// A TLS handshake is what costs, so a connection is counted before it. On a plain port only what clients connect
+// with is counted, when it is asked for: a back end's requests are no connects.
+bool loop_transport::set_up_front(link& l) {
+  auto& rules = *front_;
+  auto named_first = rules.proxy_protocol && rules.trusts(l.address());
+  if (named_first) l.expect_proxy_header();
+  if (rules.tls) l.secure(rules.tls);
+  return named_first || may_come(l);
+}
+
+bool loop_transport::may_come(link& l) {
+  if (!front_->tls || front_->connects_per_second <= 0 || front_->trusts(l.address())) return true;
+  if (wait_to_connect(l).count() > 0) return false;
+  l.set_counted(true);
+  return true;
+}
+
+std::chrono::seconds loop_transport::wait_to_connect(link& l) {
+  auto rate = front_->connects_per_second;
+  if (rate <= 0) return {};
+  if (l.counted()) {
+    l.set_counted(false); // the next one over the same connection is another
+    return {};
+  }
+  auto who = l.client();
+  if (front_->trusts(who)) return {}; // a proxy that names nobody
+  auto answer = limit_.addresses.take(who, rate, home().now());
+  if (answer.allowed) return {};
+  metrics::connects_limited.add();
+  if (runtime::log::enabled(config::log_level::debug))
+    runtime::log::debug("transport", "an address connects too often", {{"peer", l.peer()}});
+  return answer.retry_after;
 }
 
 void loop_transport::on_closed() {

@@ -5,6 +5,8 @@
 #include "actors/connection/client.hpp"
 #include "actors/connection/port.hpp"
 #include "transport/fan_out_table.hpp"
+#include "transport/front/address_limit.hpp"
+#include "transport/front/front.hpp"
 #include "transport/link_owner.hpp"
 #include "transport/site.hpp"
 
@@ -23,6 +25,7 @@ struct client_limit {
   std::atomic<std::size_t> clients{0};
   std::atomic<std::size_t> max{0};
   std::atomic<bool> closed{false}; ///< the node drains: nobody new
+  front::address_limit addresses;  ///< how often each may connect
 };
 
 class loop_transport final : public link_owner, public connection::client_port {
@@ -60,7 +63,14 @@ public:
 
   // link_owner
   [[nodiscard]] std::size_t max_queue() const noexcept override;
+  bool may_come(link& l) override;
   void on_closed() override;
+
+  /// What the public port does with connections; before the loop starts, then on it.
+  void set_front(front::rules_ptr rules) { front_ = std::move(rules); }
+  [[nodiscard]] const front::rules& front() const noexcept { return *front_; }
+  /// How long this link's client has to wait until it may connect; 0: it may, and was counted.
+  std::chrono::seconds wait_to_connect(link& l);
 
   [[nodiscard]] fan_out_table& table() noexcept { return table_; }
   [[nodiscard]] const site& routes() const noexcept { return routes_; }
@@ -80,9 +90,11 @@ private:
   websocket_session* find(session_id id) const noexcept;
   void forget_session(websocket_session& s);
   void end_turn();
+  bool set_up_front(link& l);
 
   const site& routes_;
   client_limit& limit_;
+  front::rules_ptr front_ = std::make_shared<const front::rules>();
   std::unique_ptr<connection::client_environment> env_;
   std::vector<slot> slots_;
   std::vector<std::uint32_t> free_slots_;

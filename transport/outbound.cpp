@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstring>
 #include <utility>
 
 namespace plexus::transport {
@@ -77,21 +78,42 @@ outbound::result outbound::write_to(int socket) {
       if (errno == EINTR) continue;
       return errno == EAGAIN || errno == EWOULDBLOCK ? result::blocked : result::failed;
     }
-    auto left = static_cast<std::size_t>(sent);
-    bytes_ -= left;
-    auto done = queue_.begin();
-    while (done != queue_.end() && left >= done->size()) {
-      left -= done->size();
-      ++done;
-    }
-    if (done != queue_.end()) {
-      done->from += static_cast<std::uint32_t>(left);
-      begun_ = left > 0 || (begun_ && done == queue_.begin());
-    }
-    queue_.erase(queue_.begin(), done);
+    consume(static_cast<std::size_t>(sent));
   }
   clear();
   return result::drained;
+}
+
+std::string_view outbound::front(std::span<char> scratch) const {
+  if (queue_.empty()) return {};
+  auto& first = queue_.front();
+  std::string_view piece(first.data->bytes.data() + first.from, first.size());
+  if (queue_.size() == 1 || piece.size() >= scratch.size()) return piece.substr(0, scratch.size());
+  std::size_t filled = 0;
+  for (auto& s : queue_) {
+    auto count = std::min(s.size(), scratch.size() - filled);
+    std::memcpy(scratch.data() + filled, s.data->bytes.data() + s.from, count);
+    filled += count;
+    if (filled == scratch.size()) break;
+  }
+  return {scratch.data(), filled};
+}
+
+void outbound::consume(std::size_t bytes) {
+  auto left = bytes;
+  bytes_ -= left;
+  auto done = queue_.begin();
+  while (done != queue_.end() && left >= done->size()) {
+    left -= done->size();
+    ++done;
+  }
+  if (done == queue_.end()) {
+    clear();
+    return;
+  }
+  done->from += static_cast<std::uint32_t>(left);
+  begun_ = left > 0 || (begun_ && done == queue_.begin());
+  queue_.erase(queue_.begin(), done);
 }
 
 std::size_t outbound::drop_unsent() {

@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 namespace plexus::transport {
@@ -32,6 +33,12 @@ public:
 
   /// Gathers what waits into as few sends as the kernel takes.
   result write_to(int socket);
+
+  /// The begin of what waits, joined to as many bytes as `scratch` has: for those who send it in another form. Uses
+  /// `scratch` only where the pieces are small.
+  [[nodiscard]] std::string_view front(std::span<char> scratch) const;
+  /// So many bytes at the begin are out.
+  void consume(std::size_t bytes);
 
   /// Drops what has not been begun; a frame half-way out stays, so that a close frame may follow it. Returns the
   /// bytes dropped.

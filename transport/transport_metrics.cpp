@@ -20,6 +20,19 @@ const counter http_requests{"plexus_http_requests_total",
                             "HTTP requests, by the class of the answer.",
                             "status",
                             {"1xx", "2xx", "3xx", "4xx", "5xx"}};
+const counter tls_handshakes{"plexus_tls_handshakes_total",
+                             "TLS handshakes that succeeded; resumed: with a ticket of an earlier one.",
+                             "kind",
+                             {"full", "resumed"}};
+const counter tls_failures{
+    "plexus_tls_handshake_failures_total",
+    "TLS handshakes that did not: not TLS or nothing agreed, too slow, or the client was gone.",
+    "reason",
+    {"fault", "timeout", "gone"}};
+const counter proxy_headers_refused{"plexus_proxy_headers_refused_total",
+                                    "Connections of trusted proxies closed for lack of a good PROXY header."};
+const counter connects_limited{"plexus_connects_limited_total",
+                               "Connects refused by listen.connects_per_second_per_address."};
 const gauge connections{"plexus_connections", "Open TCP connections."};
 const gauge sessions{"plexus_clients", "Open client sessions (WebSocket)."};
 const histogram publish_to_write{

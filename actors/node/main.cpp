@@ -5,6 +5,7 @@
 #include "actors/runtime/log.hpp"
 #include "config/load.hpp"
 #include "plexus_version.hpp"
+#include "transport/tls/context.hpp"
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
@@ -38,6 +39,17 @@ config::sources sources_of(const options& from) {
   return out;
 }
 
+/// The certificate is read as the node will do it, so that `check` and a reload tell of a bad one before it
+/// matters.
+void add_tls_fault(const config::loaded& from, std::vector<config::fault>& to) {
+  auto& listen = from.values.listen;
+  if (listen.tls_certificate.empty()) return;
+  auto tls = transport::tls::load_context(listen.tls_certificate, listen.tls_key);
+  if (tls.made) return;
+  auto source = from.where.find(tls.what.key);
+  to.push_back({source == from.where.end() ? "" : source->second, tls.what.key, tls.what.found, tls.what.expected});
+}
+
 /// Everything from the file, the environment and --set; faults go to standard error.
 std::optional<config::settings> read_settings(const options& from, bool must_be_served) {
   auto sources = sources_of(from);
@@ -51,7 +63,10 @@ std::optional<config::settings> read_settings(const options& from, bool must_be_
   }
   auto loaded = config::load(sources);
   auto faults = loaded.faults;
-  if (loaded.ok() && must_be_served) faults = config::unserved(loaded.values, loaded.where);
+  if (loaded.ok() && must_be_served) {
+    faults = config::unserved(loaded.values, loaded.where);
+    add_tls_fault(loaded, faults);
+  }
   for (auto& f : faults) std::cerr << config::to_string(f) << "\n";
   if (!faults.empty()) return std::nullopt;
   runtime::log::configure(loaded.values.log.level, loaded.values.log.format);

@@ -103,9 +103,12 @@ node::parts::parts(const config::settings& s) :
     transport_actors.push_back(runtime::spawn_on<transport::transport_actor>(loops.at(i), *transports.back()));
   }
   channels.connect_transports(transport_actors);
+  auto front = make_front(s.listen);
+  if (!s.listen.tls_certificate.empty() && !tls) throw std::runtime_error("TLS can't be set up, see the log");
   std::vector<transport::loop_transport*> all;
   for (unsigned i = 0; i < loops.size(); ++i) {
     all.push_back(transports[i].get());
+    transports[i]->set_front(front);
     transports[i]->connect(std::make_unique<connection::client_environment>(
         connection::client_environment{loops.at(i), *transports[i], transport_actors[i], channels, clients,
                                        settings.get(), settings.verifier(), "Plexus " PLEXUS_VERSION}));
@@ -139,9 +142,14 @@ void node::parts::add_routes() {
            }));
   site.add("/metrics", where::internal_first, std::make_shared<transport::metrics_handler>([this] {
              auto uptime = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
-             return std::vector<runtime::metrics::sample>{
+             std::vector<runtime::metrics::sample> out{
                  {"plexus_uptime_seconds", "Since the start.", uptime, false},
                  {"plexus_clients_max", "Clients that this node takes.", static_cast<double>(limit.max), false}};
+             if (auto end = certificate_not_after.load())
+               out.push_back({"plexus_tls_certificate_not_after_seconds",
+                              "When the certificate ends, in seconds since 1970.", static_cast<double>(end),
+                              false});
+             return out;
            }));
   auto demo = std::make_shared<transport::demo_handler>(get);
   site.add("/", where::public_only, demo);
@@ -228,14 +236,36 @@ void node::parts::end() {
     });
 }
 
+transport::front::rules_ptr node::parts::make_front(const config::listen_section& from) {
+  if (from.tls_certificate.empty()) {
+    tls = nullptr;
+  } else if (auto loaded = transport::tls::load_context(from.tls_certificate, from.tls_key); !loaded.made) {
+    runtime::log::error(
+        "node", "the TLS certificate can't be used; what was before stays",
+        {{"key", loaded.what.key}, {"found", loaded.what.found}, {"expected", loaded.what.expected}});
+  } else if (!tls || tls->fingerprint() != loaded.made->fingerprint()) {
+    tls = loaded.made;
+    auto seconds = tls->not_after() - unix_time().count() / 1000;
+    auto write = seconds < 0 ? runtime::log::warn : runtime::log::info;
+    write("node", seconds < 0 ? "the TLS certificate has expired" : "TLS certificate read",
+          {{"days_left", seconds / 86'400}});
+  }
+  certificate_not_after = tls ? tls->not_after() : 0;
+  if (from.proxy_protocol && from.trusted_proxies.empty())
+    runtime::log::warn("node", "listen.proxy_protocol is on, but nobody is in listen.trusted_proxies");
+  return transport::front::make_rules(from, tls);
+}
+
 void node::parts::apply(const config::settings& fresh) {
   auto plan = config::plan_reload(*settings.get(), fresh);
   settings.replace(plan.merged);
   auto current = settings.get();
   runtime::log::configure(current->log.level, current->log.format);
   channels.apply(current);
+  auto front = make_front(current->listen);
   for (unsigned i = 0; i < loops.size(); ++i)
-    loops.at(i).post([this, i, current, verifier = settings.verifier()] {
+    loops.at(i).post([this, i, current, front, verifier = settings.verifier()] {
+      transports[i]->set_front(front);
       transports[i]->environment().settings = current;
       transports[i]->environment().verifier = verifier;
     });

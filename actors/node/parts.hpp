@@ -13,6 +13,8 @@
 
 #include <boost/asio/signal_set.hpp>
 
+#include <atomic>
+
 namespace plexus::node {
 
 /// The backplane's news go to the channels they are about.
@@ -42,6 +44,8 @@ struct node::parts {
   transport::client_limit limit;
   std::vector<std::unique_ptr<transport::loop_transport>> transports;
   std::vector<caf::actor> transport_actors;
+  transport::tls::context_ptr tls;                 ///< null: the public port speaks plain text; loop 0
+  std::atomic<long long> certificate_not_after{0}; ///< seconds since 1970; 0: none
   std::unique_ptr<transport::acceptor> public_port, internal_port;
 
   // Loop 0 only.
@@ -68,6 +72,9 @@ struct node::parts {
   void drain();
   void end();
   void apply(const config::settings& fresh);
+  /// What the public port goes by, with the certificate as its files say now. Where they can't be used: the one
+  /// before, and an error in the log.
+  transport::front::rules_ptr make_front(const config::listen_section& from);
   [[nodiscard]] std::size_t max_clients() const;
   /// The open-file limit less a reserve for everything that isn't a client.
   static std::size_t clients_that_fit();

@@ -101,8 +101,10 @@ async def wire(plexus):  # so that the connections end before the nodes
     """Opens raw connections, `await wire(node, "user")`; connected unless the user is None, closed in the end."""
     opened = []
 
-    async def open_one(node, user="someone", *, headers=None, path="/connection/websocket", **claims):
-        one = await Wire.open(node.port, path=path, headers=headers)
+    async def open_one(
+        node, user="someone", *, headers=None, path="/connection/websocket", ssl=None, first=b"", **claims
+    ):
+        one = await Wire.open(node.port, path=path, headers=headers, ssl=ssl, first=first)
         opened.append(one)
         if user is not None:
             one.client = (await one.connect(token(user, **claims)))["client"]

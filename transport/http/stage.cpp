@@ -1,6 +1,7 @@
 #include "transport/http/stage.hpp"
 
 #include "actors/runtime/log.hpp"
+#include "transport/front/forwarded.hpp"
 #include "transport/http/handshake.hpp"
 #include "transport/loop_transport.hpp"
 #include "transport/transport_metrics.hpp"
@@ -19,6 +20,7 @@ namespace {
 constexpr std::uint32_t max_header = 16 * 1024;
 constexpr std::chrono::seconds keep_alive_idle{60};
 constexpr std::string_view websocket_path = "/connection/websocket";
+constexpr std::string_view client_paths = "/connection/"; // what `listen.connects_per_second_per_address` is about
 
 std::uint64_t max_body(const config::settings& s) {
   return s.api.max_body > 0 ? s.api.max_body : UINT64_MAX;
@@ -142,6 +144,10 @@ void http_stage::dispatch() {
     refuse(405, "This method is not used here.");
     return;
   }
+  if (!internal_) {
+    name_client(what);
+    if (what.path.starts_with(client_paths) && what.method != "OPTIONS" && !may_connect()) return;
+  }
   if (what.path == websocket_path && !internal_) {
     upgrade(what);
     return;
@@ -166,6 +172,22 @@ void http_stage::dispatch() {
     if (!within_dispatch) (*self)->advance(); // else the loop in `advance` goes on
   });
   if (*alive) dispatching_ = false;
+}
+
+void http_stage::name_client(const request& what) {
+  auto& rules = owner_.front();
+  if (rules.trusted.empty()) return;
+  auto peer = link_.address();
+  if (rules.trusts(peer)) link_.name_client(front::client_of(what.headers, peer, rules.trusted));
+}
+
+bool http_stage::may_connect() {
+  auto wait = owner_.wait_to_connect(link_);
+  if (wait.count() == 0) return true;
+  auto r = sentence(429, "Too many connects from this address: try again later.");
+  r.headers.emplace_back("Retry-After", std::to_string(wait.count()));
+  answer(r, true);
+  return false;
 }
 
 bool http_stage::upgrade(const request& what) {
@@ -201,6 +223,8 @@ bool http_stage::upgrade(const request& what) {
   if (!agreed.subprotocol.empty()) head += "Sec-WebSocket-Protocol: " + agreed.subprotocol + "\r\n";
   head += "\r\n";
   metrics::http_requests.add(1, 0);
+  if (runtime::log::enabled(config::log_level::debug))
+    runtime::log::debug("transport", "a client opened a WebSocket", {{"peer", link_.peer()}});
   link_.out().append(head);
   link_.mark_dirty();
   link_.clear_timer();

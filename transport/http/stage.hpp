@@ -33,6 +33,10 @@ private:
   void dispatch();
   /// True when it became a WebSocket or was refused as one.
   bool upgrade(const request& what);
+  /// Behind trusted proxies: who the request is from.
+  void name_client(const request& what);
+  /// False: this address connects too often, and 429 was said.
+  bool may_connect();
   void answer(const response& what, bool close);
   void refuse(int status, std::string_view text);
   void wait_for_request();

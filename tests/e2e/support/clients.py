@@ -41,7 +41,7 @@ async def client(port, *, connect=True, **options):
     """A client of the node at `port`; connected unless `connect` is false. `.events` has what it reported."""
     events = ClientRecorder()
     one = Client(
-        f"ws://127.0.0.1:{port}/connection/websocket",
+        f"{'wss' if 'ssl_context' in options else 'ws'}://127.0.0.1:{port}/connection/websocket",
         events=events,
         proxy=None,
         **{"min_reconnect_delay": 0.05, "max_reconnect_delay": 0.2, **options},

@@ -83,10 +83,10 @@ async def read_response(reader):
     return status, headers, body.decode()
 
 
-async def http(port, raw, timeout=PATIENCE):
+async def http(port, raw, timeout=PATIENCE, ssl=None):
     """Sends the bytes of a request on a connection of its own; `read_response`'s answer."""
     async with asyncio.timeout(timeout):
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=ssl)
         with contextlib.closing(writer):
             # The node may answer and close before it has all of it.
             with contextlib.suppress(ConnectionError):
@@ -109,11 +109,12 @@ class Wire:
         self._task = asyncio.ensure_future(self._read())
 
     @classmethod
-    async def open(cls, port, path="/connection/websocket", headers=None, timeout=PATIENCE):
+    async def open(cls, port, path="/connection/websocket", headers=None, timeout=PATIENCE, ssl=None, first=b""):
+        """`first` goes before the handshake: what a proxy would say."""
         async with asyncio.timeout(timeout):
-            reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 20)
+            reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 20, ssl=ssl)
             try:
-                writer.write(handshake(port, path, headers))
+                writer.write(first + handshake(port, path, headers))
                 got = await read_response(reader)
                 if got is None or got[0] != 101:
                     raise Refused(*(got or (0, {}, "closed without an answer")))
