@@ -111,6 +111,7 @@ TEST_CASE("protobuf: subscribe reply") {
   full.expires = true;
   full.ttl = 9;
   full.data = "[]";
+  full.delta = true;
   full.was_recovering = true;
   full.at = {"e", 0};
   CHECK(bytes(full) ==
@@ -166,7 +167,6 @@ TEST_CASE("protobuf: a client's publication says whose it is, and tags are texts
   CHECK(bytes("n:c", publication_push{std::make_shared<const publication>(full)}) ==
         str(2, "n:c") +
             str(4, str(4, "d") + str(5, alice_bytes) + num(6, 2) + str(7, str(1, "k") + str(2, "v")) + str(7, "")));
-  full.delta = true;
   full.info = std::make_shared<const client_info>(); // an anonymous client's, whose fields are all empty
   full.tags.clear();
   CHECK(bytes("c", publication_push{std::make_shared<const publication>(full)}) ==
