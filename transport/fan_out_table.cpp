@@ -1,5 +1,6 @@
 #include "transport/fan_out_table.hpp"
 
+#include "transport/stream/framing.hpp"
 #include "transport/transport_metrics.hpp"
 #include "transport/websocket/frame.hpp"
 
@@ -21,6 +22,9 @@ void append_framed(std::string& out, framing how, std::string_view message) {
   case framing::websocket_binary:
     websocket::append_header(out, websocket::opcode::binary, message.size());
     out.append(message);
+    break;
+  default:
+    stream::append_message(out, how, message);
   }
 }
 

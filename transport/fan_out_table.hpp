@@ -19,7 +19,18 @@
 namespace plexus::transport {
 
 /// How messages are marked off on a transport; with the format it decides what bytes a subscriber gets.
-enum class framing : std::uint8_t { websocket_text, websocket_binary /* streams come beside them */ };
+enum class framing : std::uint8_t {
+  websocket_text,
+  websocket_binary,
+  // The bodies of responses that go on, in chunks; see stream/framing.hpp.
+  stream_lines,
+  stream_events,
+  stream_bytes, ///< of formats whose messages carry their length
+  // The same without chunks, for clients and proxies of HTTP/1.0.
+  plain_lines,
+  plain_events,
+  plain_bytes,
+};
 
 /// Appends `message` with its framing.
 void append_framed(std::string& out, framing how, std::string_view message);

@@ -184,6 +184,9 @@ void link::finish() {
 // The peer sends nothing any more. It may still read: what is queued goes out before the end.
 void link::on_peer_done() {
   peer_done_ = true;
+  bool stage_ends = false;
+  if (state_ == state::open) call_stage([&] { stage_ends = stage_->on_half_closed(); });
+  if (stage_ends || state_ == state::closed) return;
   if (out_.empty() && !owes())
     abort();
   else

@@ -29,6 +29,9 @@ public:
   virtual ~stage() = default;
   /// Bytes came. They may be changed; they are gone when this returns.
   virtual void on_bytes(std::span<char> bytes) = 0;
+  /// The peer sends nothing any more, but may still read. True: the stage ends the link by itself; else it ends as
+  /// soon as what is queued is written.
+  virtual bool on_half_closed() { return false; }
   /// The peer is gone, or `link::abort` was called. The last call.
   virtual void on_end() = 0;
   /// More waits for the peer than `link_owner::max_queue` allows.

@@ -3,6 +3,7 @@
 #include "actors/connection/connection_actor.hpp"
 #include "actors/runtime/log.hpp"
 #include "transport/http/stage.hpp"
+#include "transport/stream/session.hpp"
 #include "transport/transport_metrics.hpp"
 #include "transport/websocket/session.hpp"
 
@@ -91,7 +92,7 @@ bool loop_transport::take_place() {
   return false;
 }
 
-void loop_transport::open_session(link& l, const protocol::codec& codec, framing how, std::string_view leftover) {
+session_id loop_transport::free_slot() {
   std::uint32_t index;
   if (free_slots_.empty()) {
     index = static_cast<std::uint32_t>(slots_.size());
@@ -100,23 +101,52 @@ void loop_transport::open_session(link& l, const protocol::codec& codec, framing
     index = free_slots_.back();
     free_slots_.pop_back();
   }
-  session_id id{index, slots_[index].generation};
+  return {index, slots_[index].generation};
+}
+
+void loop_transport::install(link& l, std::unique_ptr<session> made, const protocol::codec& codec) {
+  auto id = made->id();
+  slots_[id.slot].session = made.get();
+  made->connect(runtime::spawn_on<connection::connection_actor>(home(), *env_, id, codec));
+  metrics::sessions.add(1);
+  l.enter(std::move(made));
+}
+
+void loop_transport::open_session(link& l, const protocol::codec& codec, framing how, std::string_view leftover) {
   auto most = env_->settings->client.max_message_size;
-  auto made = std::make_unique<websocket_session>(*this, l, id, most > 0 ? most : SIZE_MAX);
+  auto made = std::make_unique<websocket_session>(*this, l, free_slot(), most > 0 ? most : SIZE_MAX);
   made->format = codec.which();
   made->framing = how;
   auto* session = made.get();
-  slots_[index].session = session;
-  session->connect(runtime::spawn_on<connection::connection_actor>(home(), *env_, id, codec));
-  metrics::sessions.add(1);
-  l.enter(std::move(made));
+  install(l, std::move(made), codec);
   if (!leftover.empty()) {
     std::string bytes(leftover);
     session->on_bytes(bytes);
   }
 }
 
-void loop_transport::forget_session(websocket_session& s) {
+void loop_transport::open_stream(link& l, stream_opening what, std::string leftover) {
+  auto made = std::make_unique<stream_session>(*this, l, free_slot(), what, std::move(leftover));
+  auto* session = made.get();
+  install(l, std::move(made), protocol::codec_for(what.format));
+  session->begin(std::move(what.first));
+}
+
+bool loop_transport::deliver_beside(const session_key& to, protocol::padded_text message) {
+  auto* s = find(to.where);
+  auto* stream = s ? s->as_stream() : nullptr;
+  if (!stream || !same_secret(stream->secret(), to.secret)) return true;
+  return stream->beside(std::move(message));
+}
+
+connection::return_address loop_transport::address(session_id who) {
+  auto* s = find(who);
+  auto* stream = s ? s->as_stream() : nullptr;
+  if (!stream) return {};
+  return {to_text({stream->secret(), home().index(), who}), env_->node};
+}
+
+void loop_transport::forget_session(session& s) {
   table_.remove_all(s);
   auto& place = slots_[s.id().slot];
   place.session = nullptr;
@@ -126,7 +156,7 @@ void loop_transport::forget_session(websocket_session& s) {
   --limit_.clients;
 }
 
-websocket_session* loop_transport::find(session_id id) const noexcept {
+session* loop_transport::find(session_id id) const noexcept {
   if (id.slot >= slots_.size() || slots_[id.slot].generation != id.generation) return nullptr;
   return slots_[id.slot].session;
 }
@@ -166,7 +196,7 @@ void loop_transport::admit(session_id to, std::string_view channel, bool join_le
 
 void loop_transport::dissolve(const std::string& channel) {
   for (auto* member : table_.members_of(channel)) {
-    auto* s = static_cast<websocket_session*>(member);
+    auto* s = static_cast<session*>(member);
     table_.remove(*s, channel);
     caf::anon_send(s->client(), connection::dissolved{channel});
   }
@@ -189,6 +219,7 @@ void loop_transport::release(session_id who, std::string_view first) {
     metrics::messages_out.add();
     s->on().out().insert_at_mark(frame);
     s->on().hold(false);
+    s->settled();
   } else {
     send(who, first);
   }

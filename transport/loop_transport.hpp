@@ -17,7 +17,10 @@
 
 namespace plexus::transport {
 
-class websocket_session;
+class session;
+class stream_session;
+struct session_key;
+struct stream_opening;
 using channel::session_id;
 
 /// What all loops share about the number of clients.
@@ -41,6 +44,8 @@ public:
   void adopt_socket(int descriptor, bool ipv6, bool internal);
   /// Makes a session of a link whose handshake is done.
   void open_session(link& l, const protocol::codec& codec, framing how, std::string_view leftover);
+  /// Makes a session of a request whose response is the client's stream. `leftover`: bytes that came behind it.
+  void open_stream(link& l, stream_opening what, std::string leftover);
   /// True and counted when another client fits.
   bool take_place();
 
@@ -53,6 +58,10 @@ public:
   void deliver(session_id to, std::string_view bytes) { send(to, bytes); }
   void admit(session_id to, std::string_view channel, bool join_leave, std::string_view bytes);
 
+  /// A message that came beside the stream of `to`; see `session_gateway`. False: that client has too many waiting.
+  /// A session that is gone takes it all.
+  bool deliver_beside(const session_key& to, protocol::padded_text message);
+
   // connection::client_port
   void send(session_id to, std::string_view bytes) override;
   void hold(session_id who) override;
@@ -60,6 +69,7 @@ public:
   void dismiss(session_id who, std::string_view channel) override;
   void handled(session_id who) override;
   void close(session_id who, std::uint16_t code, std::string_view reason) override;
+  [[nodiscard]] connection::return_address address(session_id who) override;
 
   // link_owner
   [[nodiscard]] std::size_t max_queue() const noexcept override;
@@ -82,13 +92,16 @@ public:
   void shut() { abort_all(); }
 
 private:
-  friend class websocket_session;
+  friend class session;
   struct slot {
-    websocket_session* session = nullptr;
+    transport::session* session = nullptr;
     std::uint32_t generation = 0;
   };
-  websocket_session* find(session_id id) const noexcept;
-  void forget_session(websocket_session& s);
+  session* find(session_id id) const noexcept;
+  session_id free_slot();
+  /// Gives the session its actor and the link its next stage.
+  void install(link& l, std::unique_ptr<session> made, const protocol::codec& codec);
+  void forget_session(session& s);
   void end_turn();
   bool set_up_front(link& l);
 

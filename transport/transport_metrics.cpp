@@ -33,8 +33,12 @@ const counter proxy_headers_refused{"plexus_proxy_headers_refused_total",
                                     "Connections of trusted proxies closed for lack of a good PROXY header."};
 const counter connects_limited{"plexus_connects_limited_total",
                                "Connects refused by listen.connects_per_second_per_address."};
+const counter emulated{"plexus_emulation_requests_total",
+                       "Requests to /emulation, by what became of them; refused: not a message at all.",
+                       "result",
+                       {"accepted", "unknown_node", "busy", "unreachable", "refused"}};
 const gauge connections{"plexus_connections", "Open TCP connections."};
-const gauge sessions{"plexus_clients", "Open client sessions (WebSocket)."};
+const gauge sessions{"plexus_clients", "Open client sessions."};
 const histogram publish_to_write{
     "plexus_publish_to_write_seconds",
     "From a publication's arrival on this node until it was handed to the kernel for all "

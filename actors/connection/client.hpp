@@ -38,6 +38,7 @@ struct client_environment {
   std::shared_ptr<const config::settings> settings;
   std::shared_ptr<const token_verifier> verifier;
   std::string version; ///< of the server, for the connect reply
+  std::string node{};  ///< this node's id, for clients that send beside their stream
 };
 
 /// The time as both of its kinds: steady for timers, Unix seconds for tokens.

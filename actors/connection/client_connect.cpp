@@ -59,6 +59,9 @@ void client::on(std::uint32_t id, const protocol::connect_command& c, moment now
   reply.version = env_.version;
   reply.ping = static_cast<std::uint32_t>(std::chrono::ceil<std::chrono::seconds>(conf.ping_interval).count());
   reply.pong = conf.ping_interval.count() > 0 && conf.pong_timeout.count() > 0;
+  auto back = env_.port.address(session_);
+  reply.session = std::move(back.session);
+  reply.node = std::move(back.node);
   set_expiry(who.expires_at, now);
   if (expires_at_ > 0) {
     reply.expires = true;

@@ -11,6 +11,11 @@ namespace plexus::connection {
 
 using channel::session_id;
 
+/// Where a client sends its commands that can't send them over its own connection; empty for the others.
+struct return_address {
+  std::string session, node;
+};
+
 /// One a loop, called on its thread only. Session ids that are gone are ignored.
 class client_port {
 public:
@@ -26,6 +31,11 @@ public:
   virtual void dismiss(session_id who, std::string_view channel) = 0;
   /// A message of this client was dealt with: it may send more.
   virtual void handled(session_id who) { static_cast<void>(who); }
+  /// For the connect reply.
+  [[nodiscard]] virtual return_address address(session_id who) {
+    static_cast<void>(who);
+    return {};
+  }
   /// Sends what is queued and closes; the connection actor hears `lost` afterwards.
   virtual void close(session_id who, std::uint16_t code, std::string_view reason) = 0;
 };

@@ -7,6 +7,7 @@
 #include "transport/api/api_handler.hpp"
 #include "transport/demo/demo_handler.hpp"
 #include "transport/operations/operations_handler.hpp"
+#include "transport/stream/emulation_handler.hpp"
 #include "transport/transport_actor.hpp"
 
 #include <openssl/rand.h>
@@ -93,7 +94,8 @@ node::parts::parts(const config::settings& s) :
         },
         unix_time)),
     channels(loops, *plane, settings.get()),
-    clients(loops.size()) {
+    clients(loops.size()),
+    sessions(uid) {
   listener.connect(channels);
   limit.max = max_clients();
   site.set_internal(s.internal.on());
@@ -111,8 +113,9 @@ node::parts::parts(const config::settings& s) :
     transports[i]->set_front(front);
     transports[i]->connect(std::make_unique<connection::client_environment>(
         connection::client_environment{loops.at(i), *transports[i], transport_actors[i], channels, clients,
-                                       settings.get(), settings.verifier(), "Plexus " PLEXUS_VERSION}));
+                                       settings.get(), settings.verifier(), "Plexus " PLEXUS_VERSION, uid}));
   }
+  sessions.connect(all);
   auto sockets = descriptor_limit() - std::min<std::size_t>(descriptor_limit() / 4, 64);
   public_port =
       std::make_unique<transport::acceptor>(loops.at(0), all, s.listen.address, s.listen.port, false, sockets);
@@ -151,6 +154,7 @@ void node::parts::add_routes() {
                               false});
              return out;
            }));
+  site.add("/emulation", where::public_only, std::make_shared<transport::emulation_handler>(sessions, get));
   auto demo = std::make_shared<transport::demo_handler>(get);
   site.add("/", where::public_only, demo);
   site.add("/demo/", where::public_only, demo);

@@ -10,6 +10,7 @@
 #include "backplane/memory_store.hpp"
 #include "transport/acceptor.hpp"
 #include "transport/loop_transport.hpp"
+#include "transport/stream/gateway.hpp"
 
 #include <boost/asio/signal_set.hpp>
 
@@ -42,6 +43,7 @@ struct node::parts {
   connection::directory clients;
   transport::site site;
   transport::client_limit limit;
+  transport::local_sessions sessions;
   std::vector<std::unique_ptr<transport::loop_transport>> transports;
   std::vector<caf::actor> transport_actors;
   transport::tls::context_ptr tls;                 ///< null: the public port speaks plain text; loop 0

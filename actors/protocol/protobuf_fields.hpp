@@ -63,6 +63,11 @@ namespace channel_request {
 inline constexpr number channel = 1;
 }
 
+/// EmulationRequest: what is posted beside a stream.
+namespace emulation_request {
+inline constexpr number node = 1, session = 2, data = 3;
+}
+
 // ---- to clients
 
 namespace reply {

@@ -8,6 +8,7 @@ import pytest
 import pytest_asyncio
 
 from support.node import BASE, DidNotStart, Node, merged
+from support.stream import HTTP_STREAM, Stream, connecting
 from support.tokens import token
 from support.wire import Wire
 
@@ -115,6 +116,21 @@ async def wire(plexus):  # so that the connections end before the nodes
         if not one.closed_with.done():
             one.abort()
             await one.closed()
+
+
+@pytest_asyncio.fixture
+async def stream():
+    """Opens streams, `await stream(node, path, commands)`, of "ann" unless told otherwise; closed in the end."""
+    opened = []
+
+    async def open_one(node, path=HTTP_STREAM, commands=None, **more):
+        one = await Stream.open(node, path, commands or [connecting(token("ann"))], **more)
+        opened.append(one)
+        return one
+
+    yield open_one
+    for one in opened:
+        one.close()
 
 
 class Bystander:

@@ -27,7 +27,7 @@ std::optional<std::int64_t> expiry(std::int64_t at) {
 
 void user_commands::each(protocol::api_target who, std::function<void(const connection::client&)> act,
                          pending_ptr to) {
-  // All clients without a name aren't one user; and no client here has a session that could be named.
+  // All clients without a name aren't one user; and clients are not found by the session of a stream.
   if ((who.user.empty() && who.client.empty()) || !who.session.empty()) {
     to->tell(protocol::api_result(protocol::empty_result{}));
     return;

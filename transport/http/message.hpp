@@ -15,6 +15,8 @@ struct request {
   std::string query;                                        ///< as it came, without the '?'
   std::vector<std::pair<std::string, std::string>> headers; ///< names in lower case
   std::string body;
+  unsigned version = 11;  ///< 10 for HTTP/1.0
+  bool keep_alive = true; ///< the client may ask for more on this connection
 
   /// The first header of that (lower-case) name; empty where there is none.
   [[nodiscard]] std::string_view header(std::string_view name) const noexcept;

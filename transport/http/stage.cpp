@@ -2,8 +2,10 @@
 
 #include "actors/runtime/log.hpp"
 #include "transport/front/forwarded.hpp"
+#include "transport/http/cors.hpp"
 #include "transport/http/handshake.hpp"
 #include "transport/loop_transport.hpp"
+#include "transport/stream/request.hpp"
 #include "transport/transport_metrics.hpp"
 
 #include <boost/beast/core/string.hpp>
@@ -22,39 +24,44 @@ constexpr std::chrono::seconds keep_alive_idle{60};
 constexpr std::string_view websocket_path = "/connection/websocket";
 constexpr std::string_view client_paths = "/connection/"; // what `listen.connects_per_second_per_address` is about
 
-std::uint64_t max_body(const config::settings& s) {
-  return s.api.max_body > 0 ? s.api.max_body : UINT64_MAX;
-}
-
 // Methods with a meaning here; the rest is 405 everywhere.
 bool known_method(std::string_view m) {
   return m == "GET" || m == "HEAD" || m == "POST" || m == "OPTIONS";
 }
 
-request convert(const beast_http::request<beast_http::string_body>& from, std::string& body) {
+std::string_view target_of(const beast_http::request<beast_http::string_body>& from) {
+  return {from.target().data(), from.target().size()};
+}
+
+std::string path_of(std::string_view target) {
+  return decode_url(target.substr(0, target.find('?')), false);
+}
+
+request convert(const beast_http::request<beast_http::string_body>& from) {
   request out;
+  out.version = from.version();
+  out.keep_alive = from.keep_alive();
   out.method = std::string(from.method_string());
-  std::string_view target(from.target().data(), from.target().size());
+  auto target = target_of(from);
   auto mark = target.find('?');
-  out.path = decode_url(target.substr(0, mark), false);
+  out.path = path_of(target);
   if (mark != std::string_view::npos) out.query = std::string(target.substr(mark + 1));
   for (auto& f : from) {
     std::string name(f.name_string());
     for (auto& c : name) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
     out.headers.emplace_back(std::move(name), std::string(f.value()));
   }
-  out.body = std::move(body);
   return out;
 }
 
 } // namespace
 
 struct http_stage::parser : beast_http::request_parser<beast_http::string_body> {
-  explicit parser(std::uint64_t max_body) {
+  parser() {
     header_limit(max_header);
-    body_limit(max_body);
-    eager(true);
+    body_limit(boost::none); // until the path is known
   }
+  bool limited = false;   ///< the body's limit is set
   bool continued = false; ///< "100 Continue" was said
 };
 
@@ -99,7 +106,8 @@ void http_stage::advance() {
       return;
     }
     if (!parser_) {
-      parser_ = std::make_unique<parser>(max_body(*owner_.environment().settings));
+      parser_ = std::make_unique<parser>();
+      cors_.clear();
       wait_for_request();
     }
     boost::system::error_code failed;
@@ -110,10 +118,14 @@ void http_stage::advance() {
       if (failed == beast_http::error::header_limit || failed == beast_http::error::buffer_overflow)
         refuse(431, "The headers are larger than 16 kB.");
       else if (failed == beast_http::error::body_limit)
-        refuse(413, "The body is larger than api.max_body allows.");
+        refuse_body();
       else
         refuse(400, "This is not a valid HTTP/1.1 request.");
       return;
+    }
+    if (parser_->is_header_done() && !parser_->limited) {
+      if (!limit_body()) return;
+      if (!parser_->is_done() && !pending_.empty()) continue;
     }
     if (parser_->is_done()) {
       dispatch();
@@ -133,23 +145,54 @@ void http_stage::advance() {
   }
 }
 
+bool http_stage::limit_body() {
+  parser_->limited = true;
+  parser_->eager(true);
+  const auto most = stream::max_body(path_of(target_of(parser_->get())), *owner_.environment().settings);
+  const auto size = parser_->content_length();
+  if (most == 0) return true;
+  if (!size || *size <= most) {
+    parser_->body_limit(most); // for a body in chunks
+    return true;
+  }
+  refuse_body();
+  return false;
+}
+
+void http_stage::refuse_body() {
+  auto what = convert(parser_->get());
+  if (!stream::is_client_path(what.path) || internal_) {
+    refuse(413, "The body is larger than api.max_body allows.");
+    return;
+  }
+  keep_alive_ = false; // the rest of the body is not waited for
+  if (admit_origin(what)) answer(stream::too_large(), true);
+}
+
 void http_stage::dispatch() {
   auto done = std::move(parser_);
   auto& message = done->get();
-  keep_alive_ = message.keep_alive();
-  auto what = convert(message, message.body());
+  auto what = convert(message);
+  what.body = std::move(message.body());
+  keep_alive_ = what.keep_alive;
   done.reset();
   head_only_ = what.method == "HEAD";
   if (!known_method(what.method)) {
     refuse(405, "This method is not used here.");
     return;
   }
+  const bool for_pages = !internal_ && stream::is_client_path(what.path);
   if (!internal_) {
     name_client(what);
+    if (for_pages && !admit_origin(what)) return;
     if (what.path.starts_with(client_paths) && what.method != "OPTIONS" && !may_connect()) return;
   }
   if (what.path == websocket_path && !internal_) {
     upgrade(what);
+    return;
+  }
+  if (for_pages && what.path != stream::emulation_path) {
+    open_stream(what);
     return;
   }
   auto* handler = owner_.routes().find(what.path, internal_);
@@ -208,15 +251,7 @@ bool http_stage::upgrade(const request& what) {
     return false;
   }
   const auto agreed = agree(what.header("sec-websocket-protocol"), what.parameter("format"));
-  if (!owner_.take_place()) {
-    metrics::refused.add();
-    auto r =
-        sentence(503, owner_.limit().closed ? "This node is shutting down: connect again to reach another."
-                                            : "This node has as many clients as it may have: try again later.");
-    r.headers.emplace_back("Retry-After", "1");
-    answer(r, true);
-    return false;
-  }
+  if (!take_place()) return false;
   std::string head = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                      "Sec-WebSocket-Accept: " +
                      accept_key(what.header("sec-websocket-key")) + "\r\n";
@@ -235,6 +270,46 @@ bool http_stage::upgrade(const request& what) {
   return true;
 }
 
+bool http_stage::take_place() {
+  if (owner_.take_place()) return true;
+  metrics::refused.add();
+  auto r = sentence(503, owner_.limit().closed ? "This node is shutting down: connect again to reach another."
+                                               : "This node has as many clients as it may have: try again later.");
+  r.headers.emplace_back("Retry-After", "1");
+  answer(r, true);
+  return false;
+}
+
+// -- the paths for browsers that can't use a WebSocket -----------------------------------------------------------
+
+bool http_stage::admit_origin(const request& what) {
+  auto& allowed = owner_.environment().settings->client.allowed_origins;
+  if (!origin_allowed(what.header("origin"), what.header("host"), allowed)) {
+    answer(sentence(403, "Pages of this origin may not connect: see client.allowed_origins."), false);
+    return false;
+  }
+  cors_ = cors_headers(what);
+  if (what.method != "OPTIONS") return true;
+  answer(preflight(what), false);
+  return false;
+}
+
+void http_stage::open_stream(const request& what) {
+  auto read = stream::read_request(what, *owner_.environment().settings);
+  if (auto* refusal = std::get_if<response>(&read)) {
+    answer(*refusal, false);
+    return;
+  }
+  if (!take_place()) return;
+  auto& opening = std::get<stream_opening>(read);
+  for (auto& [name, value] : cors_) opening.head.append(name).append(": ").append(value).append("\r\n");
+  metrics::http_requests.add(1, 1);
+  link_.out().append(opening.head + "\r\n");
+  link_.mark_dirty();
+  link_.clear_timer();
+  owner_.open_stream(link_, std::move(opening), std::exchange(pending_, {}));
+}
+
 void http_stage::refuse(int status, std::string_view text) {
   answer(sentence(status, text), true);
 }
@@ -250,6 +325,7 @@ void http_stage::answer(const response& what, bool close) {
     head += "Content-Length: " + std::to_string(what.body.size()) + "\r\n";
   }
   head += "X-Content-Type-Options: nosniff\r\n";
+  for (auto& [name, value] : cors_) head.append(name).append(": ").append(value).append("\r\n");
   for (auto& [name, value] : what.headers) head.append(name).append(": ").append(value).append("\r\n");
   head += close ? "Connection: close\r\n\r\n" : "\r\n";
   if (!head_only_ && what.status != 204) head += what.body;

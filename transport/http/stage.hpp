@@ -37,6 +37,14 @@ private:
   void name_client(const request& what);
   /// False: this address connects too often, and 429 was said.
   bool may_connect();
+  /// For the paths that pages of other origins ask. False: it was answered.
+  bool admit_origin(const request& what);
+  void open_stream(const request& what);
+  /// True and counted when another client fits; else it was refused.
+  bool take_place();
+  /// Once the headers are there. False: refused, the body is larger than its path allows.
+  bool limit_body();
+  void refuse_body();
   void answer(const response& what, bool close);
   void refuse(int status, std::string_view text);
   void wait_for_request();
@@ -48,8 +56,9 @@ private:
   bool keep_alive_ = true;
   bool dispatching_ = false; ///< a handler is being called
   bool head_only_ = false;
-  std::string pending_;            ///< bytes not parsed yet
-  std::unique_ptr<parser> parser_; ///< only while a request is coming in
+  std::vector<std::pair<std::string, std::string>> cors_; ///< headers for the answer to the request under way
+  std::string pending_;                                   ///< bytes not parsed yet
+  std::unique_ptr<parser> parser_;                        ///< only while a request is coming in
   /// Answers that come later look here whether the connection is still there.
   std::shared_ptr<http_stage*> alive_;
 };

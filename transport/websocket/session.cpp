@@ -1,30 +1,18 @@
 #include "transport/websocket/session.hpp"
 
-#include "actors/connection/messages.hpp"
 #include "actors/runtime/log.hpp"
-#include "transport/transport_metrics.hpp"
-
-#include <caf/send.hpp>
 
 namespace plexus::transport {
-
-namespace {
-constexpr std::uint32_t max_in_mailbox = 256;
-}
-
-websocket_session::websocket_session(loop_transport& owner, link& on, session_id id, std::size_t max_message) :
-    owner_(owner), link_(on), id_(id), reader_(max_message) {}
 
 void websocket_session::on_bytes(std::span<char> bytes) {
   reader_.feed(bytes, *this);
 }
 
 bool websocket_session::on_message(websocket::opcode, protocol::padded_text message) {
-  metrics::messages_in.add();
+  receive(std::move(message));
   // A client that sends faster than its commands are handled waits in the kernel; what one read brought is the
   // bound.
-  if (++in_mailbox_ > max_in_mailbox) link_.pause_reading();
-  caf::anon_send(client_, connection::inbound{std::move(message)});
+  if (in_mailbox_ > max_in_mailbox) link_.pause_reading();
   return true;
 }
 
@@ -37,9 +25,7 @@ bool websocket_session::on_ping(std::string_view payload) {
   std::string frame;
   websocket::append_header(frame, websocket::opcode::pong, payload.size());
   frame.append(payload);
-  owner_.table().cut(*this);
-  link_.out().append(frame);
-  link_.mark_dirty();
+  queue(frame);
   return true;
 }
 
@@ -73,29 +59,6 @@ void websocket_session::close(std::uint16_t code, std::string_view reason) {
   websocket::append_close(frame, code, reason);
   link_.out().append(frame);
   link_.finish();
-}
-
-void websocket_session::on_slow() {
-  metrics::slow_closed.add();
-  metrics::dropped_bytes.add(link_.out().drop_unsent());
-  // Through the connection, which counts the code and leaves its channels.
-  caf::anon_send(client_, connection::kick{static_cast<std::uint16_t>(protocol::disconnect_code::slow),
-                                           std::string(protocol::reason(protocol::disconnect_code::slow))});
-}
-
-void websocket_session::on_end() {
-  owner_.forget_session(*this);
-  if (client_) caf::anon_send(client_, connection::lost{clean_});
-  client_ = nullptr;
-}
-
-void websocket_session::take(segment s, bool last) {
-  if (last) {
-    link_.write_last(std::move(s));
-    return;
-  }
-  link_.out().append(std::move(s));
-  link_.mark_dirty();
 }
 
 } // namespace plexus::transport
