@@ -50,7 +50,7 @@ struct sources {
 };
 
 struct loaded {
-  settings values; ///< only to be used when `ok()`
+  settings values; ///< to be run with only when `ok()`; a key with a fault has its default
   std::vector<fault> faults;
   std::vector<std::string> notices; ///< for the log at level info
   origins where;

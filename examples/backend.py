@@ -16,7 +16,9 @@ import json
 import os
 import sys
 import time
+import urllib.error
 import urllib.request
+import uuid
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -51,6 +53,10 @@ def mint(user, lifetime=3600, **claims):
     return text + "." + base64url(hmac.new(secret, text.encode(), hashlib.sha256).digest())
 
 
+class Unknown(RuntimeError):
+    """Error 100: it can't be known whether it was done."""
+
+
 def call(method, **body):
     """One call of the HTTP API: its result, or RuntimeError with the error."""
     request = urllib.request.Request(
@@ -61,8 +67,21 @@ def call(method, **body):
     with urllib.request.urlopen(request, timeout=10) as response:
         answer = json.load(response)
     if "error" in answer:
-        raise RuntimeError(f"{method}: {answer['error']['code']} {answer['error']['message']}")
+        code, message = answer["error"]["code"], answer["error"]["message"]
+        raise (Unknown if code == 100 else RuntimeError)(f"{method}: {code} {message}")
     return answer["result"]
+
+
+def publish(channel, data):
+    """Publishes once, whatever happens on the way: with the same key the same request is safe to repeat."""
+    key = str(uuid.uuid4())
+    for wait in (0.2, 1, 3, None):
+        try:
+            return call("publish", channel=channel, data=data, idempotency_key=key)
+        except (Unknown, OSError) as error:
+            if wait is None or isinstance(error, urllib.error.HTTPError):
+                raise
+            time.sleep(wait)
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -92,12 +111,13 @@ def main(words):
     if words[:1] == ["token"] and len(words) == 2:
         print(mint(words[1]))
     elif words[:1] == ["publish"] and len(words) == 3:
-        print(json.dumps(call("publish", channel=words[1], data=json.loads(words[2]))))
+        print(json.dumps(publish(words[1], json.loads(words[2]))))
     elif not words:
         setting("PLEXUS_CLIENT__TOKEN__HMAC_SECRET")
-        print(f"Open http://{LISTEN[0]}:{LISTEN[1]}/?user=alice (the node is at {NODE})")
+        server = ThreadingHTTPServer(LISTEN, Handler)
+        print(f"Open http://{LISTEN[0]}:{server.server_port}/?user=alice (the node is at {NODE})", flush=True)
         try:
-            ThreadingHTTPServer(LISTEN, Handler).serve_forever()
+            server.serve_forever()
         except KeyboardInterrupt:
             pass
     else:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -50,6 +51,14 @@ async def test_metrics_are_what_prometheus_reads(node, wire):
     count = next(s.value for s in latency.samples if s.name.endswith("_count"))
     buckets = [s.value for s in latency.samples if s.name.endswith("_bucket")]
     assert count > 0 and buckets == sorted(buckets) and buckets[-1] == count
+
+
+async def test_every_metric_is_in_the_documents(node):
+    page = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
+    got = await node.api.get("/metrics")
+    served = set(re.findall(r"^# TYPE (\S+)", got.text, re.M))
+    assert len(served) > 25
+    assert {name for name in served if f"`{name}`" not in page and f"`{name}{{" not in page} == set()
 
 
 async def test_errors_and_closes_are_counted_by_code(node, wire):

@@ -1,5 +1,5 @@
 #pragma once
-// The demo page: three files and the client library, all inside the program, and a token for whoever asks.
+// The demo page: its files and the client library, all inside the program, and a token for whoever asks.
 
 #include "config/settings.hpp"
 #include "transport/http/message.hpp"

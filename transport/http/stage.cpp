@@ -320,7 +320,7 @@ void http_stage::answer(const response& what, bool close) {
   auto phrase = beast_http::obsolete_reason(static_cast<beast_http::status>(what.status));
   std::string head = "HTTP/1.1 " + std::to_string(what.status) + " ";
   head.append(phrase.data(), phrase.size()).append("\r\n");
-  if (what.status != 204) {
+  if (what.status != 204 && what.status != 304) {
     head += "Content-Type: " + what.content_type + "\r\n";
     head += "Content-Length: " + std::to_string(what.body.size()) + "\r\n";
   }
@@ -328,7 +328,7 @@ void http_stage::answer(const response& what, bool close) {
   for (auto& [name, value] : cors_) head.append(name).append(": ").append(value).append("\r\n");
   for (auto& [name, value] : what.headers) head.append(name).append(": ").append(value).append("\r\n");
   head += close ? "Connection: close\r\n\r\n" : "\r\n";
-  if (!head_only_ && what.status != 204) head += what.body;
+  if (!head_only_ && what.status != 204 && what.status != 304) head += what.body;
   link_.out().append(head);
   link_.mark_dirty();
   if (close)

@@ -12,7 +12,7 @@ using namespace plexus::protocol;
 namespace {
 
 // The tests lie in tests/actors/protocol.
-const std::filesystem::path page = std::filesystem::path(__FILE__).parent_path() / "../../../docs/errors.md";
+const std::filesystem::path docs = std::filesystem::path(__FILE__).parent_path() / "../../../docs";
 
 } // namespace
 
@@ -65,14 +65,23 @@ TEST_CASE("every close code has its own reason and stands where clients expect i
   CHECK(reasons.size() == disconnects().size());
 }
 
-// A row of the page begins with `| CODE |`.
-TEST_CASE("the page for users lists the same codes" * doctest::skip(!std::filesystem::exists(page))) {
-  std::set<unsigned> written, known{2000, 2500, 2501};
-  std::ifstream in(page);
-  for (std::string line; std::getline(in, line);)
-    if (line.size() > 5 && line[0] == '|' && line.find_first_of("0123456789") == 2)
-      written.insert(static_cast<unsigned>(std::stoul(line.substr(2))));
+// A row of these pages begins with `| CODE |`; other rows that begin so are of WebSocket's codes, the back end's
+// and HTTP.
+TEST_CASE("the pages for users list the same codes" * doctest::skip(!std::filesystem::exists(docs))) {
+  std::set<unsigned> known{2000, 2500, 2501};
   for (const auto& e : errors()) known.insert(static_cast<unsigned>(e.code));
   for (const auto& d : disconnects()) known.insert(static_cast<unsigned>(d.code));
-  CHECK(written == known);
+  for (const auto* page : {"errors.md", "what-happens-when.md"}) {
+    CAPTURE(page);
+    std::set<unsigned> written;
+    std::ifstream in(docs / page);
+    for (std::string line; std::getline(in, line);) {
+      if (line.size() < 6 || line[0] != '|' || line.find_first_of("0123456789") != 2) continue;
+      std::size_t digits = 0;
+      const auto code = static_cast<unsigned>(std::stoul(line.substr(2), &digits));
+      const bool alone = line.substr(2 + digits, 2) == " |";
+      if (alone && (code < 1000 || code >= 2000)) written.insert(code);
+    }
+    CHECK(written == known);
+  }
 }

@@ -2,7 +2,7 @@
 // and the plug pulled. Pictures of it go to build/screenshots.
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, test } from 'node:test';
@@ -18,7 +18,7 @@ const phone = { width: 390, height: 844 };
 const flags = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
   '--disable-background-networking', '--disable-component-update', '--disable-sync'];
 
-describe('the demo page', { timeout: 80000 }, () => {
+describe('the demo page', { timeout: 180000 }, () => {
   let node, browser, profile;
   let contexts = [];
 
@@ -137,6 +137,39 @@ describe('the demo page', { timeout: 80000 }, () => {
     await Promise.all([ann, bob].map((page) => shown(page, 'the last of these')));
     assert.deepEqual(await offsets(ann), await offsets(bob));
     without_faults(ann, bob);
+  });
+
+  test('who types is seen typing by the others, until the message is out', async () => {
+    const [ann, bob] = await Promise.all([visit('Ann'), visit('Bob')]);
+    await Promise.all([count(ann, 2), count(bob, 2)]);
+    await ann.type('#chat-input', 'Wait');
+    await bob.waitForSelector('#members .typing[data-user=Ann]');
+    assert.equal(await bob.textContent('#typing'), 'Ann is typing …');
+    await picture(bob, 'demo-desktop-typing');
+    await ann.click('#chat-send');
+    await shown(bob, 'Wait');
+    await bob.waitForFunction(() => !document.querySelector('#members .typing'));
+    assert.equal(await bob.textContent('#typing'), '');
+    assert.equal(await ann.textContent('#typing'), '', 'one is not told of oneself');
+    without_faults(ann, bob);
+  });
+
+  test('every file of the page is served, and not sent again to those who have it', async () => {
+    const types = { html: 'text/html', css: 'text/css', js: 'text/javascript' };
+    const files = [...await readdir(join(root, 'transport/demo/page')), 'centrifuge.js'];
+    const page = await (await fetch(node.http + '/')).text();
+    for (const file of files) {
+      const path = file === 'index.html' ? '/' : `/demo/${file}`;
+      assert.ok(path === '/' || page.includes(`"${path}"`), `${path} isn't named in the page`);
+      const first = await fetch(node.http + path);
+      assert.equal(first.status, 200, path);
+      assert.equal(first.headers.get('content-type'), `${types[file.split('.').pop()]}; charset=utf-8`, path);
+      assert.equal(first.headers.get('content-length'), String((await first.arrayBuffer()).byteLength), path);
+      const tag = first.headers.get('etag');
+      const again = await fetch(node.http + path, { headers: { 'If-None-Match': tag } });
+      assert.deepEqual([again.status, await again.text(), again.headers.get('etag')], [304, '', tag], path);
+      assert.equal((await fetch(node.http + path, { headers: { 'If-None-Match': '"other"' } })).status, 200, path);
+    }
   });
 
   test('the pointer of one moves on the page of the other', async () => {
