@@ -15,7 +15,7 @@ import { collect, connected_client, disconnect_all, event, eventually, jwt, rang
 
 const settings = (loops) => ({
   node: { loops },
-  client: { ping_interval: '1s', pong_timeout: '1s', expired_close_delay: '1s' },
+  client: { ping_interval: '1s', pong_timeout: '1s', expired_close_delay: '3s' },
   channels: { namespaces: {
     room: { subscribe: 'user', publish: 'subscriber', presence: true, join_leave: true, history_size: 1000,
       history_ttl: '5m' },
@@ -187,9 +187,11 @@ for (const loops of [1, 2])
       test('an expired token is renewed while connected', async () => {
         let asked = 0;
         const client = await connected(network, transport, 'ann',
-          { getToken: async () => { asked += 1; return jwt({ sub: 'ann', exp: seconds_from_now(1) }); } });
-        await eventually(() => asked, (n) => n >= 3, 'two renewals', 8000);
-        assert.equal(client.state, 'connected');
+          { getToken: async () => { asked += 1; return jwt({ sub: 'ann', exp: seconds_from_now(2) }); } });
+        let gone = false;
+        client.on('connecting', () => { gone = true; });
+        await eventually(() => asked, (n) => n >= 3, 'two renewals', 10000);
+        assert.equal(gone, false);
       });
 
       test('the back end ends it, for good or for another try', async () => {

@@ -67,10 +67,14 @@ class Stream:
         self.connect_reply = (await self.message())["connect"]
         return self
 
-    async def message(self, timeout=PATIENCE):
-        """The next object; None at the end of the body."""
+    async def message(self, timeout=PATIENCE, pings=False):
+        """The next object; None at the end of the body. Pings come at any time: only who asks gets them."""
         async with asyncio.timeout(timeout):
-            while not self.messages and not self.ended:
+            while True:
+                while self.messages and self.messages[0] == {} and not pings:
+                    self.messages.pop(0)
+                if self.messages or self.ended:
+                    break
                 self._take(await self._piece())
         return self.messages.pop(0) if self.messages else None
 
