@@ -1,10 +1,11 @@
 # The commands of the README. The work is done by scripts/, CMake and its presets (CMakePresets.json).
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run build test bench install format lint clean
+.PHONY: help run build test bench install fuzz format lint clean
 
 PREFIX ?= /usr/local
 ARGS ?=
+SECONDS ?= 60
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\): ## /  make \1\t/p' $(firstword $(MAKEFILE_LIST))
@@ -14,9 +15,9 @@ run: ## install what is missing, build, start the demo node on port 8000 (ARGS="
 	@scripts/build release plexus
 	@scripts/run $(ARGS)
 
-build: ## the release build; the node is then build/plexus
+build: ## the release build; the node is then build/plexus (and build/ws_echo, for WebSocket test suites)
 	@scripts/setup build
-	@scripts/build release plexus
+	@scripts/build release plexus ws_echo
 
 test: ## install what the tests need, then all that CI runs
 	@scripts/setup build test
@@ -31,6 +32,11 @@ install: ## the program and what plugins need, to PREFIX (/usr/local)
 	@scripts/setup build
 	@scripts/build release
 	@cmake --install build/release --prefix "$(PREFIX)"
+
+fuzz: ## the fuzz targets, one after the other (SECONDS=60 each; ARGS="frames node" for some)
+	@scripts/setup build fuzz
+	@scripts/build fuzz fuzz_targets
+	@tests/fuzz/run $(SECONDS) $(ARGS)
 
 format: ## clang-format over all sources
 	@scripts/setup lint

@@ -30,6 +30,8 @@ using clock_function = std::function<milliseconds()>;
 
 /// How the store reaches a node. Tasks queued on a loop keep it alive longer than its backplane.
 struct memory_node {
+  memory_node(std::string of, listener* told, backplane::executor with) :
+      name(std::move(of)), to(told), run(std::move(with)) {}
   std::string name;
   listener* to;
   backplane::executor run;

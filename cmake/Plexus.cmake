@@ -8,7 +8,11 @@ target_compile_definitions(plexus_flags INTERFACE BOOST_ASIO_NO_DEPRECATED)
 if(PLEXUS_DEBUG_SYMBOLS)
   target_compile_options(plexus_flags INTERFACE -g1)
 endif()
-if(PLEXUS_SANITIZE STREQUAL "thread")
+if(PLEXUS_FUZZ)
+  target_compile_options(plexus_flags INTERFACE -O1 -g1 -fno-omit-frame-pointer -fno-sanitize-recover=all
+                         -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize=vptr,object-size,null)
+  target_link_options(plexus_flags INTERFACE -fsanitize=address,undefined)
+elseif(PLEXUS_SANITIZE STREQUAL "thread")
   # g++ 12 warns about fences it can't model; CAF and Boost have some.
   target_compile_options(plexus_flags INTERFACE -O0 -g1 -fsanitize=thread -Wno-error=tsan)
   target_link_options(plexus_flags INTERFACE -fsanitize=thread)
@@ -29,7 +33,9 @@ endif()
 file(WRITE ${PROJECT_BINARY_DIR}/pch.cpp "")
 add_library(plexus_pch STATIC ${PROJECT_BINARY_DIR}/pch.cpp)
 target_link_libraries(plexus_pch PUBLIC plexus_flags CAF::core Threads::Threads)
-target_compile_options(plexus_pch PUBLIC -fpch-preprocess)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  target_compile_options(plexus_pch PUBLIC -fpch-preprocess)
+endif()
 target_precompile_headers(plexus_pch PRIVATE ${PROJECT_SOURCE_DIR}/cmake/pch.hpp)
 
 # plexus_library(NAME [CAF] SOURCES ... LINK ... PRIVATE ...): one module. CAF: it uses the precompiled header.

@@ -113,7 +113,7 @@ add("max_channel_length", &c::max_channel_length);
 add("max_recovered", &c::max_recovered);
 add("max_history_page", &c::max_history_page);
 add("max_connections_per_user", &c::max_connections_per_user);
-add("compression", &c::compression).not_served();
+add("compression", &c::compression);
 
 section token{all, "client.token.", live, [](auto& s) -> auto& {return s.client.token;
 }

@@ -11,6 +11,45 @@ namespace plexus::transport {
 namespace {
 // A batch is handed over early at this size: a slow reader keeps what it has not read of it in memory.
 constexpr std::size_t max_batch = 256 * 1024;
+
+bool pack(std::string& out, std::string_view message, websocket::window_bits window) {
+  return websocket::deflate_message(out, message, websocket::window_for(message.size(), window));
+}
+
+/// Of a broadcast, in the full window; empty where it isn't worth it.
+std::string pack_for_all(std::string_view message) {
+  std::string out;
+  if (pack(out, message, websocket::full_window)) metrics::compressions.add(1, 0);
+  return out;
+}
+
+/// Appends a compressed message with its framing.
+void append_packed(std::string& out, framing how, std::string_view packed) {
+  const auto kind = how == framing::websocket_binary ? websocket::opcode::binary : websocket::opcode::text;
+  websocket::append_header(out, kind, packed.size(), true);
+  out.append(packed);
+}
+
+/// Appends what the group's members get of a broadcast; compressed once for all loops, unless they have a window of
+/// their own and the message is longer than that.
+void append_broadcast(fan_out_group& g, const protocol::broadcast& what) {
+  const auto& bytes = what.bytes(g.format);
+  if (g.deflate == 0 || bytes.size() < websocket::least_compressed) {
+    append_framed(g.batch->bytes, g.framing, bytes);
+    return;
+  }
+  std::string own;
+  const bool shared = websocket::window_for(bytes.size(), g.deflate) == websocket::full_window;
+  if (!shared && pack(own, bytes, g.deflate)) metrics::compressions.add(1, 0);
+  const auto& packed = shared ? what.packed(g.format, pack_for_all) : own;
+  if (packed.empty()) {
+    append_framed(g.batch->bytes, g.framing, bytes);
+    return;
+  }
+  ++g.compressed;
+  g.saved += bytes.size() - packed.size();
+  append_packed(g.batch->bytes, g.framing, packed);
+}
 } // namespace
 
 void append_framed(std::string& out, framing how, std::string_view message) {
@@ -28,6 +67,18 @@ void append_framed(std::string& out, framing how, std::string_view message) {
   }
 }
 
+void append_framed(std::string& out, const fan_out_member& who, std::string_view message) {
+  std::string packed;
+  if (who.deflate == 0 || !pack(packed, message, who.deflate)) {
+    append_framed(out, who.framing, message);
+    return;
+  }
+  metrics::compressions.add(1, 1);
+  metrics::compressed_out.add();
+  metrics::compression_saved.add(message.size() - packed.size());
+  append_packed(out, who.framing, packed);
+}
+
 void fan_out_table::add(fan_out_member& who, std::string_view channel, bool join_leave) {
   auto at = channels_.find(channel);
   if (at == channels_.end()) {
@@ -36,11 +87,16 @@ void fan_out_table::add(fan_out_member& who, std::string_view channel, bool join
   }
   auto& c = *at->second;
   auto fits = [&](auto& g) {
-    return g.format == who.format && g.framing == who.framing && g.join_leave == join_leave;
+    return g.format == who.format && g.framing == who.framing && g.deflate == who.deflate &&
+           g.join_leave == join_leave;
   };
   auto group = std::find_if(c.groups.begin(), c.groups.end(), fits);
   if (group == c.groups.end()) {
-    c.groups.push_back({who.format, who.framing, join_leave, {}, nullptr, 0});
+    auto& made = c.groups.emplace_back();
+    made.format = who.format;
+    made.framing = who.framing;
+    made.deflate = who.deflate;
+    made.join_leave = join_leave;
     group = std::prev(c.groups.end());
   }
   auto taken = group->batch ? static_cast<std::uint32_t>(group->batch->bytes.size()) : 0;
@@ -92,7 +148,7 @@ void fan_out_table::emit(const protocol::broadcast& what) {
     if (g.members.empty() || (what.for_join_leave_only() && !g.join_leave)) continue;
     any = true;
     if (!g.batch) g.batch = new chunk;
-    append_framed(g.batch->bytes, g.framing, what.bytes(g.format));
+    append_broadcast(g, what);
     ++g.messages;
     if (g.batch->bytes.size() >= max_batch) close_batch(g, false);
   }
@@ -124,7 +180,12 @@ void fan_out_table::close_batch(fan_out_group& g, bool only_channel) {
     if (from < size) m.who->take({g.batch, from, size}, only_channel);
   }
   metrics::messages_out.add(static_cast<std::uint64_t>(g.messages) * g.members.size());
-  g.messages = 0;
+  if (g.compressed > 0) {
+    metrics::compressed_out.add(static_cast<std::uint64_t>(g.compressed) * g.members.size());
+    metrics::compression_saved.add(g.saved * g.members.size());
+  }
+  g.messages = g.compressed = 0;
+  g.saved = 0;
   g.batch.reset();
 }
 

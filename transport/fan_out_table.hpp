@@ -5,6 +5,7 @@
 
 #include "actors/protocol/broadcast.hpp"
 #include "transport/buffer.hpp"
+#include "transport/websocket/deflate.hpp"
 
 #include <boost/container/small_vector.hpp>
 
@@ -34,6 +35,9 @@ enum class framing : std::uint8_t {
 
 /// Appends `message` with its framing.
 void append_framed(std::string& out, framing how, std::string_view message);
+class fan_out_member;
+/// The same for one client alone, compressed where that is agreed.
+void append_framed(std::string& out, const fan_out_member& who, std::string_view message);
 
 struct channel_fan_out;
 
@@ -53,6 +57,7 @@ public:
 
   protocol::format format = protocol::format::json;
   transport::framing framing = transport::framing::websocket_text;
+  websocket::window_bits deflate = 0; ///< see websocket/deflate.hpp; 0: nothing is compressed
   boost::container::small_vector<membership, 1> memberships;
 };
 
@@ -60,6 +65,7 @@ public:
 struct fan_out_group {
   protocol::format format{};
   transport::framing framing{};
+  websocket::window_bits deflate = 0;
   bool join_leave = false;
   struct entry {
     fan_out_member* who = nullptr;
@@ -68,6 +74,8 @@ struct fan_out_group {
   std::vector<entry> members;
   chunk_ptr batch; ///< null: nothing in this turn yet
   std::uint32_t messages = 0;
+  std::uint32_t compressed = 0; ///< of them
+  std::uint64_t saved = 0;      ///< bytes that they lost by it
 };
 
 struct channel_fan_out {

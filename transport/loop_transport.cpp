@@ -112,17 +112,23 @@ void loop_transport::install(link& l, std::unique_ptr<session> made, const proto
   l.enter(std::move(made));
 }
 
-void loop_transport::open_session(link& l, const protocol::codec& codec, framing how, std::string_view leftover) {
-  auto most = env_->settings->client.max_message_size;
-  auto made = std::make_unique<websocket_session>(*this, l, free_slot(), most > 0 ? most : SIZE_MAX);
+void loop_transport::open_session(link& l, const protocol::codec& codec, framing how,
+                                  websocket::window_bits deflate, std::string_view leftover) {
+  auto made = make_session(l, free_slot(), deflate != 0);
   made->format = codec.which();
   made->framing = how;
+  made->deflate = deflate;
   auto* session = made.get();
   install(l, std::move(made), codec);
   if (!leftover.empty()) {
     std::string bytes(leftover);
     session->on_bytes(bytes);
   }
+}
+
+std::unique_ptr<websocket_session> loop_transport::make_session(link& l, session_id id, bool deflate) {
+  auto most = env_->settings->client.max_message_size;
+  return std::make_unique<websocket_session>(*this, l, id, most > 0 ? most : SIZE_MAX, deflate);
 }
 
 void loop_transport::open_stream(link& l, stream_opening what, std::string leftover) {
@@ -181,7 +187,7 @@ void loop_transport::send(session_id to, std::string_view bytes) {
   table_.cut(*s);
   thread_local std::string frame;
   frame.clear();
-  append_framed(frame, s->framing, bytes);
+  append_framed(frame, *s, bytes);
   metrics::messages_out.add();
   s->on().out().append(frame);
   s->on().mark_dirty();
@@ -215,7 +221,7 @@ void loop_transport::release(session_id who, std::string_view first) {
   if (s->on().held()) {
     thread_local std::string frame;
     frame.clear();
-    append_framed(frame, s->framing, first);
+    append_framed(frame, *s, first);
     metrics::messages_out.add();
     s->on().out().insert_at_mark(frame);
     s->on().hold(false);
@@ -242,6 +248,8 @@ void loop_transport::close(session_id who, std::uint16_t code, std::string_view 
 void loop_transport::end_turn() {
   table_.close_batches();
   flush_links();
+  for (auto& work : later_) home().post(std::move(work));
+  later_.clear();
   auto& accepted = table_.accepted();
   if (accepted.empty()) return;
   auto now = std::chrono::steady_clock::now();

@@ -18,6 +18,7 @@
 namespace plexus::transport {
 
 class session;
+class websocket_session;
 class stream_session;
 struct session_key;
 struct stream_opening;
@@ -31,7 +32,7 @@ struct client_limit {
   front::address_limit addresses;  ///< how often each may connect
 };
 
-class loop_transport final : public link_owner, public connection::client_port {
+class loop_transport : public link_owner, public connection::client_port {
 public:
   loop_transport(runtime::loop& home, const site& routes, client_limit& limit);
   ~loop_transport() override;
@@ -42,10 +43,13 @@ public:
 
   /// A connected socket, non-blocking; `internal`: it came over the internal port.
   void adopt_socket(int descriptor, bool ipv6, bool internal);
-  /// Makes a session of a link whose handshake is done.
-  void open_session(link& l, const protocol::codec& codec, framing how, std::string_view leftover);
+  /// Makes a session of a link whose handshake is done. `deflate`: the agreed window, 0 for none.
+  void open_session(link& l, const protocol::codec& codec, framing how, websocket::window_bits deflate,
+                    std::string_view leftover);
   /// Makes a session of a request whose response is the client's stream. `leftover`: bytes that came behind it.
   void open_stream(link& l, stream_opening what, std::string leftover);
+  /// Runs `work` once what this turn has written is out.
+  void next_turn(runtime::task work) { later_.push_back(std::move(work)); }
   /// True and counted when another client fits.
   bool take_place();
 
@@ -91,6 +95,10 @@ public:
   /// Closes whatever is still open; the last thing before the loop ends.
   void shut() { abort_all(); }
 
+protected:
+  /// The stage of a link whose handshake is done. A test may have another.
+  virtual std::unique_ptr<websocket_session> make_session(link& l, session_id id, bool deflate);
+
 private:
   friend class session;
   struct slot {
@@ -112,6 +120,7 @@ private:
   std::vector<slot> slots_;
   std::vector<std::uint32_t> free_slots_;
   fan_out_table table_;
+  std::vector<runtime::task> later_;
 };
 
 } // namespace plexus::transport

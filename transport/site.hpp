@@ -19,6 +19,11 @@ public:
   /// internal port where there is one.
   void add(std::string prefix, port where, std::shared_ptr<http::handler> who);
   void set_internal(bool on) noexcept { has_internal_ = on; }
+  /// Where clients come with WebSockets, on the public port alone; empty: at every path.
+  void set_websocket(std::string path) { websocket_ = std::move(path); }
+  [[nodiscard]] bool is_websocket(std::string_view path, bool internal) const noexcept {
+    return !internal && (websocket_.empty() || path == websocket_);
+  }
 
   /// Null: nobody.
   [[nodiscard]] http::handler* find(std::string_view path, bool internal) const noexcept;
@@ -30,6 +35,7 @@ private:
     std::shared_ptr<http::handler> who;
   };
   std::vector<route> routes_;
+  std::string websocket_ = "/connection/websocket";
   bool has_internal_ = false;
 };
 

@@ -37,6 +37,13 @@ const counter emulated{"plexus_emulation_requests_total",
                        "Requests to /emulation, by what became of them; refused: not a message at all.",
                        "result",
                        {"accepted", "unknown_node", "busy", "unreachable", "refused"}};
+const counter compressions{"plexus_compressions_total",
+                           "Messages compressed: a broadcast once for all its subscribers, others for one client.",
+                           "of",
+                           {"broadcast", "single"}};
+const counter compressed_out{"plexus_compressed_messages_sent_total", "Messages to clients that went compressed."};
+const counter compression_saved{"plexus_compression_saved_bytes_total",
+                                "Bytes that compression took off the messages to clients."};
 const gauge connections{"plexus_connections", "Open TCP connections."};
 const gauge sessions{"plexus_clients", "Open client sessions."};
 const histogram publish_to_write{

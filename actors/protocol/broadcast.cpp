@@ -8,4 +8,10 @@ const std::string& broadcast::bytes(format f) const {
   return made.bytes;
 }
 
+const std::string& broadcast::packed(format f, std::string (*pack)(std::string_view)) const {
+  auto& made = packed_[static_cast<std::size_t>(f)];
+  std::call_once(made.once, [&] { made.bytes = pack(bytes(f)); });
+  return made.bytes;
+}
+
 } // namespace plexus::protocol

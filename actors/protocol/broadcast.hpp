@@ -10,6 +10,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 
 namespace plexus::protocol {
 
@@ -30,6 +31,9 @@ public:
   }
   /// The whole push in a format, without the transport's framing.
   [[nodiscard]] const std::string& bytes(format f) const;
+  /// The same packed by `pack`, made once as well: compressed, for those transports that agreed to it. All callers
+  /// pack alike.
+  [[nodiscard]] const std::string& packed(format f, std::string (*pack)(std::string_view)) const;
 
 private:
   struct form {
@@ -39,7 +43,7 @@ private:
   std::shared_ptr<const std::string> channel_;
   push what_;
   clock::time_point accepted_;
-  mutable std::array<form, format_count> forms_;
+  mutable std::array<form, format_count> forms_, packed_;
 };
 
 using broadcast_ptr = std::shared_ptr<const broadcast>;

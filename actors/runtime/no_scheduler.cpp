@@ -13,7 +13,7 @@ namespace plexus::runtime {
 
 namespace {
 
-constexpr std::size_t messages_a_resume = 100;
+constexpr std::size_t messages_at_once = 100;
 
 [[noreturn]] void refuse() {
   throw std::logic_error("CAF's timeouts are not served here: arm a timer of the loop");
@@ -40,7 +40,7 @@ void no_clock::schedule_message(time_point, caf::group, caf::strong_actor_ptr, c
 void no_scheduler::enqueue(caf::resumable* what) {
   caf::scoped_execution_unit here(&system_);
   for (;;) {
-    switch (what->resume(&here, messages_a_resume)) {
+    switch (what->resume(&here, messages_at_once)) {
     case caf::resumable::resume_later:
       continue;
     case caf::resumable::done:

@@ -22,39 +22,28 @@ TEST_CASE("the defaults are all served") {
 }
 
 TEST_CASE("what isn't served yet is told instead of ignored") {
-  const auto got = load_all(R"({"client":{"compression":true}})", {"PLEXUS_CHANNELS__DEFAULT__ON_SLOW=latest"});
+  const auto got =
+      load_all(R"({"channels":{"default":{"delta":true}}})", {"PLEXUS_CHANNELS__DEFAULT__ON_SLOW=latest"});
   lines told;
   for (const auto& f : unserved(got.values, got.where)) told.push_back(to_string(f));
   const std::string not_yet = " (this version of Plexus does not serve it yet)";
-  CHECK(told == lines{"plexus.json: client.compression: found true, expected false" + not_yet,
+  CHECK(told == lines{"plexus.json: channels.default.delta: found true, expected false" + not_yet,
                       "environment PLEXUS_CHANNELS__DEFAULT__ON_SLOW: channels.default.on_slow: found \"latest\", "
                       "expected \"disconnect\"" +
                           not_yet});
   // Without the sources the lines begin with the key.
-  CHECK(to_string(unserved(got.values)[0]) == "client.compression: found true, expected false" + not_yet);
+  CHECK(to_string(unserved(got.values)[0]) == "channels.default.delta: found true, expected false" + not_yet);
 }
 
 TEST_CASE("every setting that this version can't honour is found") {
-  for (const auto* assignment : {"backplane.url=redis://h:6379/0",
-                                 "client.token.public_key=x",
-                                 "client.token.jwks_url=https://x",
-                                 "client.compression=true",
-                                 R"(plugins=["x.so"])",
-                                 "admin.secret=x",
-                                 "node.max_queue_memory=1",
-                                 "client.rate.commands_per_second=1",
-                                 "client.rate.bytes_per_second=1",
-                                 "client.rate.burst=1",
-                                 "channels.default.actor=poll",
-                                 "channels.default.delta=true",
-                                 "channels.default.on_slow=latest",
-                                 "channels.default.durability=replicated",
-                                 "channels.default.publications_per_second=0.5",
-                                 "channels.namespaces.a.actor=poll",
-                                 "channels.namespaces.a.delta=true",
-                                 "channels.namespaces.a.on_slow=latest",
-                                 "channels.namespaces.a.durability=replicated",
-                                 "channels.namespaces.a.publications_per_second=0.5"}) {
+  for (const auto* assignment :
+       {"backplane.url=redis://h:6379/0", "client.token.public_key=x", "client.token.jwks_url=https://x",
+        R"(plugins=["x.so"])", "admin.secret=x", "node.max_queue_memory=1", "client.rate.commands_per_second=1",
+        "client.rate.bytes_per_second=1", "client.rate.burst=1", "channels.default.actor=poll",
+        "channels.default.delta=true", "channels.default.on_slow=latest", "channels.default.durability=replicated",
+        "channels.default.publications_per_second=0.5", "channels.namespaces.a.actor=poll",
+        "channels.namespaces.a.delta=true", "channels.namespaces.a.on_slow=latest",
+        "channels.namespaces.a.durability=replicated", "channels.namespaces.a.publications_per_second=0.5"}) {
     const std::string text = assignment;
     CHECK(left_out({text}) == lines{text.substr(0, text.find('='))});
   }
@@ -64,8 +53,8 @@ TEST_CASE("served settings are not told") {
   CHECK(left_out({"client.max_connections_per_user=2", "channels.default.max_subscribers=2",
                   "client.token.audience=a", "client.token.issuer=i", "client.token.hmac_secret=s",
                   "internal.address=127.0.0.1", "api.key=k", "demo=true", "client.insecure=true",
-                  "client.anonymous=true", "listen.tls.certificate=c", "listen.tls.key=k",
-                  "listen.proxy_protocol=true", R"(listen.trusted_proxies=["10.0.0.0/8"])",
+                  "client.compression=true", "client.anonymous=true", "listen.tls.certificate=c",
+                  "listen.tls.key=k", "listen.proxy_protocol=true", R"(listen.trusted_proxies=["10.0.0.0/8"])",
                   "listen.connects_per_second_per_address=5", "log.format=json", "node.loops=2",
                   R"(client.allowed_origins=["*"])"})
             .empty());

@@ -58,6 +58,10 @@ bool fix() {
          std::chrono::system_clock::now().time_since_epoch() == expected;
 }
 
+void unfix() {
+  is_fixed = false;
+}
+
 void pass(std::chrono::milliseconds time) {
   milliseconds += time.count();
 }

@@ -10,6 +10,9 @@ namespace instruction_scenario {
 /// its random numbers from elsewhere; then instruction counts would depend on them.
 bool fix();
 
+/// They are the kernel's again.
+void unfix();
+
 /// The calling thread's clocks go on by so much.
 void pass(std::chrono::milliseconds time);
 

@@ -120,6 +120,7 @@ void session::count(std::string_view bytes) {
     const auto has = [text](std::string_view what) {
       return text.substr(0, 60).find(what) != std::string_view::npos;
     };
+    if (on_.heard && kind == opcode::text) on_.heard(*this, text);
     if (kind == opcode::pong) {
       ++got.pongs;
     } else if (kind == opcode::close) {

@@ -13,6 +13,7 @@
 #include "transport/websocket/frame.hpp"
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -58,6 +59,7 @@ public:
 
   void take(transport::segment s, bool last) override;
 
+  [[nodiscard]] std::size_t number() const { return id_.slot; }
   bool lost = false;
   std::string last_reply, last_publication; ///< as the client got them
 
@@ -91,6 +93,8 @@ public:
   runtime::loop& home() { return loops_.at(0); }
   transport::fan_out_table table;
   tally got;
+  /// Hears each message that goes to a client, if set.
+  std::function<void(const session&, std::string_view)> heard;
 
 private:
   friend class session;

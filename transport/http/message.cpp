@@ -35,6 +35,13 @@ std::string_view request::header(std::string_view name) const noexcept {
   return {};
 }
 
+std::string request::all_headers(std::string_view name) const {
+  std::string out;
+  for (auto& [n, value] : headers)
+    if (n == name) out.append(out.empty() ? "" : ", ").append(value);
+  return out;
+}
+
 std::string request::parameter(std::string_view name) const {
   std::string_view rest = query;
   while (!rest.empty()) {

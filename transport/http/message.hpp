@@ -20,6 +20,8 @@ struct request {
 
   /// The first header of that (lower-case) name; empty where there is none.
   [[nodiscard]] std::string_view header(std::string_view name) const noexcept;
+  /// All headers of that name, joined by commas, as lists may be cut.
+  [[nodiscard]] std::string all_headers(std::string_view name) const;
   /// A decoded value of the query; empty where there is none.
   [[nodiscard]] std::string parameter(std::string_view name) const;
 };

@@ -7,6 +7,7 @@
 #include "transport/loop_transport.hpp"
 #include "transport/stream/request.hpp"
 #include "transport/transport_metrics.hpp"
+#include "transport/websocket/deflate.hpp"
 
 #include <boost/beast/core/string.hpp>
 #include <boost/beast/http/parser.hpp>
@@ -21,8 +22,9 @@ namespace {
 
 constexpr std::uint32_t max_header = 16 * 1024;
 constexpr std::chrono::seconds keep_alive_idle{60};
-constexpr std::string_view websocket_path = "/connection/websocket";
 constexpr std::string_view client_paths = "/connection/"; // what `listen.connects_per_second_per_address` is about
+/// Of one connection, when they come without waiting for answers; then the others have their turn.
+constexpr int requests_a_turn = 16;
 
 // Methods with a meaning here; the rest is 405 everywhere.
 bool known_method(std::string_view m) {
@@ -61,8 +63,8 @@ struct http_stage::parser : beast_http::request_parser<beast_http::string_body> 
     header_limit(max_header);
     body_limit(boost::none); // until the path is known
   }
-  bool limited = false;   ///< the body's limit is set
-  bool continued = false; ///< "100 Continue" was said
+  bool continued = false;    ///< "100 Continue" was said
+  std::ptrdiff_t fields = 0; ///< in the head; chunks may bring more behind the body
 };
 
 http_stage::http_stage(loop_transport& owner, link& on, bool internal) :
@@ -81,72 +83,132 @@ void http_stage::on_end() {
 // A request has `connect_timeout` to arrive whole; a connection kept alive may rest longer.
 void http_stage::wait_for_request() {
   auto most = owner_.environment().settings->client.connect_timeout;
-  if (most.count() > 0) link_.set_timer(most);
+  if (most.count() > 0)
+    link_.set_timer(most);
+  else
+    link_.clear_timer();
 }
 
 void http_stage::on_timer() {
-  if (busy_) return; // the handler has its own limits
-  if (parser_ && parser_->got_some())
+  if (busy_ || resting_) return; // the handler has its own limits
+  if (parser_ || !pending_.empty())
     refuse(408, "The request took too long to arrive.");
   else
     link_.abort();
 }
 
 void http_stage::on_bytes(std::span<char> bytes) {
+  if (pending_.empty() && !parser_) wait_for_request();
   pending_.append(bytes.data(), bytes.size());
-  if (!busy_) advance();
+  if (!busy_ && !resting_) advance();
 }
 
 void http_stage::advance() {
   auto alive = alive_; // this object may end within
-  while (*alive && !busy_ && !pending_.empty()) {
+  for (int requests = 0; *alive && !busy_ && !pending_.empty();) {
     if (link_.out().size() > owner_.max_queue()) {
       // Asks and asks without reading the answers.
       link_.abort();
       return;
     }
     if (!parser_) {
-      parser_ = std::make_unique<parser>();
-      cors_.clear();
-      wait_for_request();
+      if (requests == requests_a_turn) {
+        rest();
+        return;
+      }
+      if (!take_head()) return;
+      ++requests;
     }
-    boost::system::error_code failed;
-    auto used = parser_->put(boost::asio::const_buffer(pending_.data(), pending_.size()), failed);
-    pending_.erase(0, used);
-    if (failed == beast_http::error::need_more) failed = {};
-    if (failed) {
-      if (failed == beast_http::error::header_limit || failed == beast_http::error::buffer_overflow)
-        refuse(431, "The headers are larger than 16 kB.");
-      else if (failed == beast_http::error::body_limit)
-        refuse_body();
-      else
-        refuse(400, "This is not a valid HTTP/1.1 request.");
-      return;
-    }
-    if (parser_->is_header_done() && !parser_->limited) {
-      if (!limit_body()) return;
-      if (!parser_->is_done() && !pending_.empty()) continue;
-    }
-    if (parser_->is_done()) {
-      dispatch();
-      continue;
-    }
-    if (!parser_->is_header_done() && pending_.size() > max_header) {
-      refuse(431, "The headers are larger than 16 kB.");
-      return;
-    }
-    if (parser_->is_header_done() && !parser_->continued &&
-        boost::beast::iequals(parser_->get()[beast_http::field::expect], "100-continue")) {
-      parser_->continued = true;
-      link_.out().append("HTTP/1.1 100 Continue\r\n\r\n");
-      link_.mark_dirty();
-    }
-    if (used == 0) return;
+    if (!take_body()) return;
   }
 }
 
+/// True when a head was complete and good: the parser has it.
+bool http_stage::take_head() {
+  cors_.clear();
+  const auto how = scan_.look(pending_);
+  if (scan_.size() > max_header) {
+    refuse(431, "The headers are larger than 16 kB.");
+    return false;
+  }
+  if (how == head_scan::state::more) return false;
+  const auto size = std::exchange(scan_, {}).size();
+  const auto fault = how == head_scan::state::bad ? "This is not a valid HTTP/1.1 request."
+                                                  : head_fault(std::string_view(pending_).substr(0, size));
+  if (!fault.empty()) {
+    refuse(400, fault);
+    return false;
+  }
+  parser_ = std::make_unique<parser>();
+  parser_->eager(false); // the head alone
+  boost::system::error_code failed;
+  parser_->put(boost::asio::const_buffer(pending_.data(), size), failed);
+  if (refused(failed)) return false;
+  if (!parser_->is_header_done()) {
+    refuse(400, "This is not a valid HTTP/1.1 request.");
+    return false;
+  }
+  parser_->fields = std::distance(parser_->get().begin(), parser_->get().end());
+  pending_.erase(0, size);
+  return limit_body();
+}
+
+/// True when the request is complete and was dispatched.
+bool http_stage::take_body() {
+  while (!parser_->is_done() && !pending_.empty()) {
+    boost::system::error_code failed;
+    auto used = parser_->put(boost::asio::const_buffer(pending_.data(), pending_.size()), failed);
+    pending_.erase(0, used);
+    if (refused(failed)) return false;
+    if (used > 0) continue;
+    // What goes on without an end is the line before a chunk, or what follows the last one.
+    if (pending_.size() <= max_header) return false;
+    refuse(400, "The body's chunks are not marked off as they should be.");
+    return false;
+  }
+  if (parser_->is_done()) {
+    if (std::distance(parser_->get().begin(), parser_->get().end()) != parser_->fields) {
+      refuse(400, "Headers behind the body are not taken.");
+      return false;
+    }
+    dispatch();
+    return true;
+  }
+  if (!parser_->continued && boost::beast::iequals(parser_->get()[beast_http::field::expect], "100-continue")) {
+    parser_->continued = true;
+    link_.out().append("HTTP/1.1 100 Continue\r\n\r\n");
+    link_.mark_dirty();
+  }
+  return false;
+}
+
+/// True when Beast found a fault, which has been answered.
+bool http_stage::refused(boost::system::error_code failed) {
+  if (!failed || failed == beast_http::error::need_more) return false;
+  if (failed == beast_http::error::header_limit || failed == beast_http::error::buffer_overflow)
+    refuse(431, "The headers are larger than 16 kB.");
+  else if (failed == beast_http::error::body_limit)
+    refuse_body();
+  else
+    refuse(400, "This is not a valid HTTP/1.1 request.");
+  return true;
+}
+
+/// The requests that are here already are answered in the next turn.
+void http_stage::rest() {
+  resting_ = true;
+  link_.pause_reading();
+  owner_.next_turn([weak = std::weak_ptr<http_stage*>(alive_)] {
+    auto self = weak.lock();
+    if (!self || !*self) return;
+    auto* resting = *self;
+    resting->resting_ = false;
+    resting->advance();
+    if (*self && !resting->busy_ && !resting->resting_) resting->link_.resume_reading();
+  });
+}
+
 bool http_stage::limit_body() {
-  parser_->limited = true;
   parser_->eager(true);
   const auto most = stream::max_body(path_of(target_of(parser_->get())), *owner_.environment().settings);
   const auto size = parser_->content_length();
@@ -187,7 +249,7 @@ void http_stage::dispatch() {
     if (for_pages && !admit_origin(what)) return;
     if (what.path.starts_with(client_paths) && what.method != "OPTIONS" && !may_connect()) return;
   }
-  if (what.path == websocket_path && !internal_) {
+  if (owner_.routes().is_websocket(what.path, internal_)) {
     upgrade(what);
     return;
   }
@@ -211,8 +273,8 @@ void http_stage::dispatch() {
     auto within_dispatch = (*self)->dispatching_;
     (*self)->answer(r, false);
     if (!*self) return;
-    (*self)->link_.resume_reading();
     if (!within_dispatch) (*self)->advance(); // else the loop in `advance` goes on
+    if (*self && !(*self)->busy_ && !(*self)->resting_) (*self)->link_.resume_reading();
   });
   if (*alive) dispatching_ = false;
 }
@@ -251,11 +313,19 @@ bool http_stage::upgrade(const request& what) {
     return false;
   }
   const auto agreed = agree(what.header("sec-websocket-protocol"), what.parameter("format"));
+  websocket::deflate_agreement deflate;
+  if (settings.client.compression)
+    deflate = websocket::agree_on_deflate(what.all_headers("sec-websocket-extensions"));
+  if (deflate.malformed) {
+    refuse(400, "Sec-WebSocket-Extensions is not a list of extensions.");
+    return false;
+  }
   if (!take_place()) return false;
   std::string head = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                      "Sec-WebSocket-Accept: " +
                      accept_key(what.header("sec-websocket-key")) + "\r\n";
   if (!agreed.subprotocol.empty()) head += "Sec-WebSocket-Protocol: " + agreed.subprotocol + "\r\n";
+  if (deflate.window != 0) head += "Sec-WebSocket-Extensions: " + deflate.answer + "\r\n";
   head += "\r\n";
   metrics::http_requests.add(1, 0);
   if (runtime::log::enabled(config::log_level::debug))
@@ -266,7 +336,7 @@ bool http_stage::upgrade(const request& what) {
   auto leftover = std::move(pending_);
   const bool binary = agreed.format == protocol::format::protobuf;
   owner_.open_session(link_, protocol::codec_for(agreed.format),
-                      binary ? framing::websocket_binary : framing::websocket_text, leftover);
+                      binary ? framing::websocket_binary : framing::websocket_text, deflate.window, leftover);
   return true;
 }
 
@@ -333,8 +403,10 @@ void http_stage::answer(const response& what, bool close) {
   link_.mark_dirty();
   if (close)
     link_.finish();
-  else
+  else if (pending_.empty())
     link_.set_timer(keep_alive_idle);
+  else
+    wait_for_request(); // the next one has begun
 }
 
 } // namespace plexus::transport::http

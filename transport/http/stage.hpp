@@ -2,6 +2,7 @@
 // A connection while it speaks HTTP/1.1: requests one after another, or the handshake that makes it a WebSocket.
 // Beast parses; limits: headers 16 kB, a body of `api.max_body`, `client.connect_timeout` for a request to arrive.
 
+#include "transport/http/head.hpp"
 #include "transport/http/message.hpp"
 #include "transport/link.hpp"
 
@@ -30,6 +31,10 @@ private:
   struct parser;
   /// Takes requests out of `pending_`, until one is under way or more bytes are needed.
   void advance();
+  bool take_head();
+  bool take_body();
+  bool refused(boost::system::error_code failed);
+  void rest();
   void dispatch();
   /// True when it became a WebSocket or was refused as one.
   bool upgrade(const request& what);
@@ -57,6 +62,8 @@ private:
   bool dispatching_ = false; ///< a handler is being called
   bool head_only_ = false;
   std::vector<std::pair<std::string, std::string>> cors_; ///< headers for the answer to the request under way
+  bool resting_ = false;                                  ///< had its share of this turn
+  head_scan scan_;                                        ///< of the head that is coming in
   std::string pending_;                                   ///< bytes not parsed yet
   std::unique_ptr<parser> parser_;                        ///< only while a request is coming in
   /// Answers that come later look here whether the connection is still there.

@@ -48,8 +48,10 @@ public:
 class frame_reader {
 public:
   /// `max_message`: bytes of one message, all its fragments together; beyond is `too_big`, found from the header
-  /// already, before the bytes are taken in.
-  explicit frame_reader(std::size_t max_message) noexcept : max_message_(max_message) {}
+  /// already, before the bytes are taken in. `deflate`: permessage-deflate was agreed to; a compressed message then
+  /// counts as what it is inflated to.
+  explicit frame_reader(std::size_t max_message, bool deflate = false) noexcept :
+      max_message_(max_message), deflate_(deflate) {}
 
   /// Takes any run of bytes, however cut. The bytes may be changed (unmasked in place). The sink must not destroy
   /// the reader from inside. After a close frame, a fault or a sink that said stop, it does nothing.
@@ -66,6 +68,8 @@ private:
   bool take_data(std::string_view part, frame_sink& sink);
   bool take_control(std::string_view part, frame_sink& sink);
   bool deliver(protocol::padded_text message, frame_sink& sink);
+  bool deliver_compressed(std::string_view payload, frame_sink& sink);
+  [[nodiscard]] std::size_t most_on_the_wire() const noexcept;
   bool take_close(std::string_view payload, frame_sink& sink);
   void keep(std::string_view part);
   bool text_fits_so_far() noexcept;
@@ -83,10 +87,12 @@ private:
   std::array<unsigned char, 4> mask_{}; ///< turned so that its first byte is for the next payload byte
   phase phase_ = phase::header;
   opcode message_kind_ = opcode::continuation; ///< of the fragmented message under way; continuation: none
+  bool deflate_;
+  bool compressed_ = false; ///< the message under way is
 };
 
 /// Appends the header of an unmasked, final server frame.
-void append_header(std::string& out, opcode kind, std::size_t payload_size);
+void append_header(std::string& out, opcode kind, std::size_t payload_size, bool compressed = false);
 /// Bytes that `append_header` will take for that size.
 std::size_t header_size(std::size_t payload_size) noexcept;
 /// Appends a whole close frame; `reason` is cut to what fits, at a character's boundary.

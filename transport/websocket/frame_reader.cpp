@@ -1,3 +1,4 @@
+#include "transport/websocket/deflate.hpp"
 #include "transport/websocket/frame.hpp"
 
 #include <simdjson.h>
@@ -120,7 +121,9 @@ bool frame_reader::take_header(std::span<char>& bytes, frame_sink& sink) {
   if (header_size_ < 2) {
     if (!gather(2)) return false;
     const auto kind = static_cast<opcode>(header_[0] & 0x0FU);
-    if ((header_[0] & 0x70U) != 0) return refuse("reserved bits set");
+    // The first bit marks a compressed message, on its first frame (RFC 7692 6).
+    const bool may_be_compressed = deflate_ && (kind == opcode::text || kind == opcode::binary);
+    if ((header_[0] & (may_be_compressed ? 0x30U : 0x70U)) != 0) return refuse("reserved bits set");
     if (!is_known(kind)) return refuse("unknown opcode");
     if ((header_[1] & 0x80U) == 0) return refuse("frame isn't masked");
     if (is_control(kind)) {
@@ -144,8 +147,11 @@ bool frame_reader::take_header(std::span<char>& bytes, frame_sink& sink) {
   }
   const auto kind = static_cast<opcode>(header_[0] & 0x0FU);
   if (!is_control(kind)) {
-    if (left_ > max_message_ - message_.size()) return fault(close_status::too_big, "message too big", sink);
-    if (kind != opcode::continuation) message_kind_ = kind;
+    if (kind != opcode::continuation) {
+      message_kind_ = kind;
+      compressed_ = (header_[0] & 0x40U) != 0;
+    }
+    if (left_ > most_on_the_wire() - message_.size()) return fault(close_status::too_big, "message too big", sink);
   }
   std::memcpy(mask_.data(), header_.data() + size - 4, 4);
   header_size_ = 0;
@@ -168,9 +174,14 @@ bool frame_reader::take_payload(std::span<char>& bytes, frame_sink& sink) {
 
 bool frame_reader::take_data(std::string_view part, frame_sink& sink) {
   const bool complete = left_ == 0 && (header_[0] & 0x80U) != 0;
-  if (complete && message_.empty()) return deliver(protocol::padded_text(part), sink);
+  if (complete && message_.empty())
+    return compressed_ ? deliver_compressed(part, sink) : deliver(protocol::padded_text(part), sink);
   if (!part.empty()) keep(part);
-  if (complete) return deliver(protocol::padded_text::take(std::exchange(message_, {})), sink);
+  if (complete) {
+    auto whole = std::exchange(message_, {});
+    return compressed_ ? deliver_compressed(whole, sink)
+                       : deliver(protocol::padded_text::take(std::move(whole)), sink);
+  }
   if (!text_fits_so_far()) return fault(close_status::bad_payload, "text isn't UTF-8", sink);
   return left_ == 0;
 }
@@ -181,6 +192,26 @@ bool frame_reader::deliver(protocol::padded_text message, frame_sink& sink) {
   if (kind == opcode::text && !is_utf8(message.view().substr(checked)))
     return fault(close_status::bad_payload, "text isn't UTF-8", sink);
   return proceed(sink.on_message(kind, std::move(message)));
+}
+
+bool frame_reader::deliver_compressed(std::string_view payload, frame_sink& sink) {
+  compressed_ = false;
+  std::string message;
+  switch (inflate_message(message, payload, max_message_)) {
+  case inflated::too_big:
+    return fault(close_status::too_big, "message too big", sink);
+  case inflated::broken:
+    return fault(close_status::bad_payload, "message isn't compressed as agreed", sink);
+  case inflated::whole:
+    break;
+  }
+  return deliver(protocol::padded_text::take(std::move(message)), sink);
+}
+
+/// Compressed bytes of one message that are taken in: what can't be compressed grows a little.
+std::size_t frame_reader::most_on_the_wire() const noexcept {
+  if (!compressed_) return max_message_;
+  return std::max(max_message_, max_message_ + max_message_ / 128 + 64); // the first where the sum wraps
 }
 
 /// Appends with room for the rest of the frame and the padding, so that `take` need not copy.
@@ -197,7 +228,7 @@ void frame_reader::keep(std::string_view part) {
 
 /// Finds bad text before its message is complete. Each byte is looked at about once, whatever the fragments.
 bool frame_reader::text_fits_so_far() noexcept {
-  if (message_kind_ != opcode::text) return true;
+  if (message_kind_ != opcode::text || compressed_) return true;
   const auto fresh = std::string_view(message_).substr(checked_);
   const std::size_t tail = open_tail(fresh);
   if (!is_utf8(fresh.substr(0, fresh.size() - tail))) return false;

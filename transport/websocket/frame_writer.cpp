@@ -5,6 +5,7 @@ namespace plexus::transport::websocket {
 namespace {
 
 constexpr unsigned final_frame = 0x80;
+constexpr unsigned reserved_1 = 0x40;
 constexpr std::size_t max_reason = 125 - 2;
 
 void append_big_endian(std::string& out, std::uint64_t value, int bytes) {
@@ -17,8 +18,8 @@ std::size_t header_size(std::size_t payload_size) noexcept {
   return payload_size < 126 ? 2 : payload_size <= 0xFFFF ? 4 : 10;
 }
 
-void append_header(std::string& out, opcode kind, std::size_t payload_size) {
-  out.push_back(static_cast<char>(final_frame | static_cast<unsigned>(kind)));
+void append_header(std::string& out, opcode kind, std::size_t payload_size, bool compressed) {
+  out.push_back(static_cast<char>(final_frame | (compressed ? reserved_1 : 0U) | static_cast<unsigned>(kind)));
   if (payload_size < 126) {
     out.push_back(static_cast<char>(payload_size));
   } else if (payload_size <= 0xFFFF) {

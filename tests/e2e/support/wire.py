@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import struct
+import zlib
 from collections import namedtuple
 
 from support.waiting import PATIENCE, Mailbox
@@ -99,6 +100,7 @@ class Wire:
     def __init__(self, reader, writer, headers):
         self._reader, self._writer = reader, writer
         self.headers = headers  # of the handshake's answer
+        self.deflate = "permessage-deflate" in headers.get("sec-websocket-extensions", "")
         self.lines = Mailbox()
         self.answers_pings = True
         self.pings = 0  # of the protocol, `{}`
@@ -217,11 +219,14 @@ class Wire:
                     (size,) = struct.unpack("!H", await self._reader.readexactly(2))
                 elif size == 127:
                     (size,) = struct.unpack("!Q", await self._reader.readexactly(8))
-                assert not second & 128 and not first & 0x70, (
+                reserved = first & 0x70
+                assert not second & 128 and (not reserved or reserved == 0x40 and self.deflate), (
                     "a server's frames are unmasked, without reserved bits"
                 )
                 payload = await self._reader.readexactly(size)
                 opcode = first & 15
+                if reserved:
+                    payload = zlib.decompressobj(-15).decompress(payload + b"\0\0\xff\xff")
                 if opcode == CLOSE:
                     code = struct.unpack("!H", payload[:2])[0] if payload else 1005
                     reason = payload[2:].decode()
