@@ -19,6 +19,8 @@
 //   append and the last unsubscribe; the epoch is random and new when the log was made anew.
 // - a node that is gone leaves the occupancy, and its presence members leave (after its lease, where it has one).
 //
+// - notices are replicated to every node, occupied channels or not: what a node reads of them it reads at home.
+//
 // Failure: `error_code::internal` says that it isn't known whether the step happened (the same call with the same
 // idempotency key is safe to repeat); nothing else is an answer of `append`.
 
@@ -137,6 +139,22 @@ struct lease {
                            ///< written under an older token is refused
 };
 
+/// A small fact that every node of the cluster knows until it is over, such as "this user is blocked". What its key
+/// and value mean is the business of who puts it.
+///
+/// A notice only grows: of several puts of one key the larger value and the later end hold, whatever their order;
+/// `drop_notice` alone takes one back. So a put whose answer was lost may be repeated.
+struct notice {
+  std::string key;        ///< 1 to `max_notice_key` bytes
+  std::int64_t value = 0; ///< 0 to 2^53
+  milliseconds until{0};  ///< Unix time from which on it doesn't hold any more
+  friend bool operator==(const notice&, const notice&) = default;
+};
+
+inline constexpr std::size_t max_notice_key = 128;
+/// Notices that a cluster keeps at most; a put of another key is then refused with `error_code::limit_exceeded`.
+inline constexpr std::size_t max_notices = 100'000;
+
 /// What other nodes did; implemented by the node. Called through the executor.
 class listener {
 public:
@@ -147,6 +165,14 @@ public:
   virtual void presence_changed(const std::string& channel, const presence_change& change) = 0;
   /// Entries of `channel` may have been missed: subscribe anew and tell the clients what can't be recovered.
   virtual void in_doubt(const std::string& channel) = 0;
+
+  // Notices: unlike the above, told of what this node did too, and before the answer to it; all calls on the loop
+  // of the empty channel name. The calls about one key come in the order in which the changes took effect.
+  /// The notice of that key was put, by whichever node, and is this now; `until` 0: it was dropped.
+  virtual void noticed(const notice& /*now*/) {}
+  /// All that hold: replaces whatever the node knew. Once at the start, before `check` first says ready, and after
+  /// any doubt (a lost connection, a failover). An expired one isn't told of: nodes go by `until` and their clock.
+  virtual void notices_are(const std::vector<notice>& /*all*/) {}
 };
 
 struct health {
@@ -188,6 +214,14 @@ public:
                              answer<lease> done) = 0;
   /// Gives it back; nothing happens when `holder` doesn't hold it.
   virtual void release_lease(const std::string& name, const std::string& holder, answer<nothing> done) = 0;
+
+  /// Puts a notice in one atomic step: see `notice`. The answer comes when this cluster has it and this node's
+  /// listener has heard it; the other nodes hear it as soon as they can, those out of reach when they are back. One
+  /// that is over already changes nothing. To threads and to the executor a notice belongs to the empty channel
+  /// name.
+  virtual void put_notice(notice what, answer<nothing> done) = 0;
+  /// Takes it back, in one step; nothing happens (and nobody is told) when there is none.
+  virtual void drop_notice(const std::string& key, answer<nothing> done) = 0;
 
   /// May be called on any thread.
   [[nodiscard]] virtual health check() const = 0;

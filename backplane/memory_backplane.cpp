@@ -7,14 +7,36 @@ namespace plexus::backplane {
 
 using step = memory_store::step;
 
+namespace {
+
+/// All that is about notices goes through one loop, so that it stays in order.
+const std::string notices_home;
+
+void tell_all(const std::vector<memory_node_ptr>& nodes, const notice& now) {
+  for (const auto& node : nodes)
+    node->run(notices_home, [node, now] {
+      if (!node->gone) node->to->noticed(now);
+    });
+}
+
+} // namespace
+
 memory_backplane::memory_backplane(std::shared_ptr<memory_store> store, std::string node, listener& to,
                                    executor run, clock_function clock) :
     store_(std::move(store)),
     self_(std::make_shared<memory_node>(std::move(node), &to, std::move(run))),
-    clock_(std::move(clock)) {}
+    clock_(std::move(clock)) {
+  store_->with_notices([this](const memory_notices& notices, std::vector<memory_node_ptr>& nodes) {
+    nodes.push_back(self_);
+    self_->run(notices_home, [self = self_, all = notices.all(clock_())] {
+      if (!self->gone) self->to->notices_are(all);
+    });
+  });
+}
 
 memory_backplane::~memory_backplane() {
   self_->gone = true;
+  store_->with_notices([this](const auto&, std::vector<memory_node_ptr>& nodes) { std::erase(nodes, self_); });
   store_->each(clock_, [this](const std::string& name, memory_channel& channel, milliseconds now) {
     if (std::erase(channel.occupants, self_) > 0) channel.log.touch(now);
     if (!channel.presence) return;
@@ -147,6 +169,25 @@ void memory_backplane::release_lease(const std::string& name, const std::string&
   store_->with_leases([&](memory_leases& leases) {
     leases.release(name, holder);
     reply<nothing>(name, std::move(done), nothing{});
+  });
+}
+
+void memory_backplane::put_notice(notice what, answer<nothing> done) {
+  if (what.key.empty() || what.key.size() > max_notice_key)
+    return reply<nothing>(notices_home, std::move(done), error_code::bad_request);
+  store_->with_notices([&](memory_notices& notices, const std::vector<memory_node_ptr>& nodes) {
+    const auto put = notices.put(what, clock_());
+    if (put && put->until > milliseconds{0}) tell_all(nodes, *put);
+    // Under the lock, so that the answer stands behind the news.
+    reply<nothing>(notices_home, std::move(done),
+                   put ? outcome<nothing>(nothing{}) : outcome<nothing>(error_code::limit_exceeded));
+  });
+}
+
+void memory_backplane::drop_notice(const std::string& key, answer<nothing> done) {
+  store_->with_notices([&](memory_notices& notices, const std::vector<memory_node_ptr>& nodes) {
+    if (notices.drop(key)) tell_all(nodes, {key, 0, milliseconds{0}});
+    reply<nothing>(notices_home, std::move(done), nothing{});
   });
 }
 

@@ -38,6 +38,8 @@ public:
   void acquire_lease(const std::string& name, const std::string& holder, milliseconds ttl,
                      answer<lease> done) override;
   void release_lease(const std::string& name, const std::string& holder, answer<nothing> done) override;
+  void put_notice(notice what, answer<nothing> done) override;
+  void drop_notice(const std::string& key, answer<nothing> done) override;
   [[nodiscard]] health check() const override { return {}; }
   void tick() override;
 

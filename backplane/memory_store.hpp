@@ -1,5 +1,6 @@
 #pragma once
-// What the nodes of one process share: the channels (log, occupancy, presence) and the leases.
+// What the nodes of one process share: the channels (log, occupancy, presence), the leases and the
+// notices.
 //
 // Channels are spread over shards, each behind a mutex, since every loop of every node calls. A channel is dropped
 // as soon as nothing needs it: nobody occupies it, nobody is present, its position has lived out and no idempotency
@@ -8,6 +9,7 @@
 #include "backplane/backplane.hpp"
 #include "backplane/memory_leases.hpp"
 #include "backplane/memory_log.hpp"
+#include "backplane/memory_notices.hpp"
 #include "backplane/memory_presence.hpp"
 
 #include <array>
@@ -95,14 +97,22 @@ public:
     act(leases_);
   }
 
+  /// Runs `act` on the notices and the nodes to be told of them, under their lock.
+  template <class Act>
+  void with_notices(const Act& act) {
+    const std::lock_guard locked(notices_lock_);
+    act(notices_, nodes_);
+  }
+
   /// Frees what has expired: a bounded part of each shard, the rest at the next call.
   void sweep(milliseconds now);
 
-  /// How many channels and leases there are.
+  /// How many of each there are.
   struct counts {
     std::size_t channels = 0;
     std::size_t leases = 0;
     std::size_t due = 0; ///< channels that wait for time alone
+    std::size_t notices = 0;
     friend bool operator==(const counts&, const counts&) = default;
   };
   [[nodiscard]] counts size();
@@ -113,6 +123,9 @@ private:
   std::array<shard, 64> shards_;
   std::mutex leases_lock_;
   memory_leases leases_;
+  std::mutex notices_lock_;
+  memory_notices notices_;
+  std::vector<memory_node_ptr> nodes_;
 };
 
 } // namespace plexus::backplane

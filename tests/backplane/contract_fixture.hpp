@@ -22,6 +22,8 @@ struct heard final : listener {
   std::map<std::string, std::vector<publication_ptr>> publications;
   std::map<std::string, std::vector<presence_change>> changes;
   std::vector<std::string> doubted;
+  std::vector<notice> notices;               ///< single ones, in the order told
+  std::vector<std::vector<notice>> all_told; ///< the whole set, each time it was told
 
   void published(const std::string& channel, publication_ptr what) override {
     publications[channel].push_back(std::move(what));
@@ -30,6 +32,8 @@ struct heard final : listener {
     changes[channel].push_back(change);
   }
   void in_doubt(const std::string& channel) override { doubted.push_back(channel); }
+  void noticed(const notice& now) override { notices.push_back(now); }
+  void notices_are(const std::vector<notice>& all) override { all_told.push_back(all); }
 };
 
 /// An executor that keeps the tasks until the test runs them.
@@ -75,6 +79,8 @@ public:
 
   /// The grain of the suite's times: what takes one of them can't be late by half of one.
   [[nodiscard]] virtual milliseconds unit() const = 0;
+  /// The time by which the cluster judges what is over.
+  [[nodiscard]] virtual milliseconds now() const = 0;
   /// How long after its last use an unoccupied channel's position is gone for certain.
   [[nodiscard]] virtual milliseconds forgotten_after(const retention& keep) const = 0;
 };
@@ -154,6 +160,13 @@ inline lease acquire(fixture& f, std::size_t node, const std::string& name, cons
 }
 inline void release(fixture& f, std::size_t node, const std::string& name, const std::string& holder) {
   ask_well<nothing>(f, [&](answer<nothing> done) { f.node(node).release_lease(name, holder, std::move(done)); });
+}
+
+inline outcome<nothing> put_notice(fixture& f, std::size_t node, const notice& what) {
+  return ask<nothing>(f, [&](answer<nothing> done) { f.node(node).put_notice(what, std::move(done)); });
+}
+inline void drop_notice(fixture& f, std::size_t node, const std::string& key) {
+  ask_well<nothing>(f, [&](answer<nothing> done) { f.node(node).drop_notice(key, std::move(done)); });
 }
 
 /// "1:a 2:b", offsets with data.

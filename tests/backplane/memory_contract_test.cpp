@@ -42,7 +42,7 @@ public:
   [[nodiscard]] milliseconds unit() const override { return 1000ms; }
   [[nodiscard]] milliseconds forgotten_after(const retention& keep) const override { return keep.ttl; }
 
-  [[nodiscard]] milliseconds now() const { return milliseconds{now_.load()}; }
+  [[nodiscard]] milliseconds now() const override { return milliseconds{now_.load()}; }
   std::shared_ptr<memory_store> store = std::make_shared<memory_store>();
 
 private:
@@ -275,5 +275,39 @@ TEST_CASE("memory: all calls at once from several threads leave a clean store") 
   for (auto& each : threads) each.join();
   f.settle();
   f.advance(1s);
+  CHECK(f.store->size() == empty);
+}
+
+TEST_CASE("memory: notices are bounded, and those that are over make room") {
+  memory_notices kept;
+  for (std::size_t i = 0; i < max_notices; ++i) REQUIRE(kept.put({std::to_string(i), 1, 10s}, 0s));
+  CHECK_FALSE(kept.put({"one more", 1, 10s}, 0s));
+  CHECK(kept.put({"7", 2, 20s}, 0s) == notice{"7", 2, 20s}); // known: no new place
+  CHECK(kept.drop("8"));
+  CHECK(kept.put({"one more", 1, 30s}, 0s));
+  CHECK(kept.put({"later", 1, 30s}, 10s));
+  kept.expire(10s, max_notices);
+  CHECK(kept.size() == 3);
+  CHECK(kept.all(20s).size() == 2);
+}
+
+TEST_CASE("memory: a node that comes later is told what holds") {
+  memory_fixture f;
+  f.settle();
+  put_notice(f, 0, {"a", 1, f.now() + 5s});
+  put_notice(f, 0, {"b", 1, f.now() + 1s});
+  f.advance(2s);
+  heard late;
+  task_queue queue;
+  memory_backplane node(
+      f.store, "late", late, [&queue](std::string_view, backplane::task task) { queue.add(std::move(task)); },
+      [&f] { return f.now(); });
+  put_notice(f, 0, {"c", 1, f.now() + 5s});
+  queue.run();
+  REQUIRE(late.all_told.size() == 1);
+  CHECK(late.all_told[0].size() == 1);
+  CHECK(late.all_told[0][0].key == "a");
+  CHECK(late.notices.size() == 1);
+  f.advance(10s);
   CHECK(f.store->size() == empty);
 }
