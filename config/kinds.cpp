@@ -131,6 +131,22 @@ kind<std::string> backplane_url() {
   return plain;
 }
 
+kind<std::string> web_address() {
+  auto plain = text();
+  plain.expected = R"(an address that begins with "https://" or "http://")";
+  plain.read = [](const json& v) -> std::optional<std::string> {
+    if (!v.is_string()) return std::nullopt;
+    const std::string_view url = v.get_ref<const std::string&>();
+    const bool good = std::ranges::any_of(std::array<std::string_view, 2>{"https://", "http://"}, [&](auto scheme) {
+      return url.starts_with(scheme) && url.size() > scheme.size();
+    });
+    // Spaces and control characters would end up in a request's first line.
+    const bool clean = std::ranges::all_of(url, [](unsigned char c) { return c > 0x20 && c != 0x7f; });
+    return url.empty() || (good && clean) ? std::optional{std::string(url)} : std::nullopt;
+  };
+  return plain;
+}
+
 kind<std::vector<std::string>> texts() {
   return {form::parsed, R"(a list of strings such as ["a", "b"])", list_of_strings,
           [](const std::vector<std::string>& v) { return json(v); }};

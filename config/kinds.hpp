@@ -37,6 +37,7 @@ kind<duration> time_span(duration least = duration{0});
 kind<offer> offered(); ///< true, "asked" or false
 kind<std::string> text();
 kind<std::string> backplane_url();
+kind<std::string> web_address(); ///< empty, or http:// or https://
 kind<std::vector<std::string>> texts();
 kind<std::vector<std::string>> networks(); ///< each as `parse_network` takes it
 kind<std::vector<std::string>> one_or_more(); ///< a string or a list; an empty string is none

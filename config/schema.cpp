@@ -120,8 +120,8 @@ section token{all, "client.token.", live, [](auto& s) -> auto& {return s.client.
 }
 ;
 token("hmac_secret", &token_section::hmac_secrets, one_or_more()).hidden();
-token("public_key", &token_section::public_keys, one_or_more()).hidden().not_served();
-token("jwks_url", &token_section::jwks_url).hidden().not_served(); // may carry a password
+token("public_key", &token_section::public_keys, one_or_more()).hidden();
+token("jwks_url", &token_section::jwks_url, web_address()).hidden(); // may carry a password
 token("audience", &token_section::audience);
 token("issuer", &token_section::issuer);
 

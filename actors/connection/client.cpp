@@ -1,7 +1,6 @@
 #include "actors/connection/client.hpp"
 
 #include "actors/connection/client_internal.hpp"
-#include "actors/connection/directory.hpp"
 #include "actors/runtime/log.hpp"
 
 #include <caf/actor_cast.hpp>
@@ -193,6 +192,7 @@ void client::on_lost(bool clean) {
 void client::leave_all(bool clean) {
   for (auto& s : subs_) env_.channels.tell(s.channel, channel::unsubscribe{id_, env_.home.index(), clean, true});
   subs_.clear();
+  token_.reset();
 }
 
 } // namespace plexus::connection

@@ -7,6 +7,8 @@
 
 #include "actors/channel/messages.hpp"
 #include "actors/channel/router.hpp"
+#include "actors/connection/denials.hpp"
+#include "actors/connection/held_token.hpp"
 #include "actors/connection/messages.hpp"
 #include "actors/connection/port.hpp"
 #include "actors/connection/rights.hpp"
@@ -25,8 +27,6 @@
 
 namespace plexus::connection {
 
-class directory;
-
 /// What the clients of one loop share; owned by the loop's transport, on its thread. `settings` and `verifier` are
 /// replaced together at a reload.
 struct client_environment {
@@ -39,6 +39,7 @@ struct client_environment {
   std::shared_ptr<const token_verifier> verifier;
   std::string version; ///< of the server, for the connect reply
   std::string node{};  ///< this node's id, for clients that send beside their stream
+  denials denied{};    ///< of users and tokens
 };
 
 /// The time as both of its kinds: steady for timers, Unix seconds for tokens.
@@ -64,6 +65,7 @@ public:
   void on_sub_result(sub_result& m, moment now);
   void on_dissolved(const std::string& channel);
   void on_kick(std::uint16_t code, std::string_view reason) { close(code, reason); }
+  void on_recheck(bool all_older, moment now);
   void on_server_subscribe(const server_subscribe& m, moment now);
   void on_server_unsubscribe(const server_unsubscribe& m);
   void on_server_refresh(const server_refresh& m, moment now);
@@ -97,7 +99,7 @@ private:
     std::vector<protocol::padded_text> behind; ///< commands on this channel that came before the channel's answer
     std::int64_t expires_at = 0;               ///< Unix seconds; 0: never
     time_point close_at{};                     ///< expires_at and the grace for a refresh
-    std::unique_ptr<rights> can;               ///< of the subscription's token
+    std::unique_ptr<held_token> token;         ///< null: subscribed without one
   };
 
   // client.cpp
@@ -119,6 +121,10 @@ private:
   bool dispatch(const protocol::command& c, moment now);
   void on(std::uint32_t id, const protocol::connect_command& c, moment now);
   void on(std::uint32_t id, const protocol::refresh_command& c, moment now);
+  /// Whether the user or the token is refused by the API's word; of the connection's user.
+  [[nodiscard]] denial denied(const claims& who, moment now) const;
+  [[nodiscard]] denial denied(const held_token& token, moment now, bool in_use) const;
+  [[nodiscard]] std::unique_ptr<held_token> hold(claims& who);
   void finish_connect();
   void set_expiry(std::optional<std::int64_t> expires_at, moment now);
   [[nodiscard]] std::uint32_t ttl(std::int64_t expires_at, moment now) const noexcept;
@@ -138,7 +144,7 @@ private:
     std::optional<protocol::position> since;
     bool wants_position = false, wants_join_leave = false, wants_recovery = false, refuse_unrecoverable = false;
     std::int64_t expires_at = 0;
-    std::unique_ptr<rights> can;
+    std::unique_ptr<held_token> token;
   };
   void open(open_request r, moment now);
   void end_subscription(std::size_t index, bool clean);
@@ -169,13 +175,12 @@ private:
   std::string id_;
   std::string user_;
   std::string conn_info_;
-  std::unique_ptr<rights> can_;
+  std::unique_ptr<held_token> token_;                 ///< null: connected without one
   std::shared_ptr<const protocol::client_info> info_; ///< made with the first publish
   std::vector<subscription> subs_;
 
   phase phase_ = phase::fresh;
   bool insecure_ = false;
-  bool has_token_ = false;
   bool has_place_ = false; ///< counted in `directory`
   bool awaiting_pong_ = false;
   std::uint32_t next_ticket_ = 0;

@@ -22,12 +22,12 @@ const config::channel_options* client::options_for(std::uint32_t id, std::string
 }
 
 bool client::may(action what, std::string_view channel, const config::channel_options& options) {
-  subject who{insecure_, has_token_, can_.get(), false};
+  subject who{insecure_, token_ != nullptr, token_ ? token_->can() : nullptr, false};
   auto* s = find(channel);
   who.subscribed = s && s->open;
   if (allowed(who, what, channel, options)) return true;
-  if (!s || !s->can) return false;
-  who.can = s->can.get();
+  if (!s || !s->token || !s->token->can()) return false;
+  who.can = s->token->can();
   return allowed(who, what, channel, options);
 }
 

@@ -1,5 +1,4 @@
 #include "actors/connection/client_internal.hpp"
-#include "actors/connection/directory.hpp"
 
 #include <random>
 
@@ -7,6 +6,14 @@ namespace plexus::connection {
 
 using protocol::disconnect_code;
 using protocol::error_code;
+
+namespace {
+
+disconnect_code code_of(denial why) {
+  return why == denial::blocked ? disconnect_code::permission_denied : disconnect_code::invalid_token;
+}
+
+} // namespace
 
 bool client::dispatch(const protocol::command& c, moment now) {
   auto is_connect = std::holds_alternative<protocol::connect_command>(c.body);
@@ -28,21 +35,26 @@ void client::on(std::uint32_t id, const protocol::connect_command& c, moment now
     auto verified =
         env_.verifier->verify(c.token, now.unix_seconds, conf.insecure ? expiry::ignored : expiry::minded);
     if (auto* fault = std::get_if<token_fault>(&verified)) {
+      metrics::count_refused(*fault);
       if (*fault == token_fault::expired)
         refuse(id, error_code::token_expired); // the client fetches a new one and dials again
+      else if (*fault == token_fault::undecided)
+        refuse(id, error_code::internal); // temporary: the client dials again, and by then the keys are there
       else
         close(disconnect_code::invalid_token);
       return;
     }
     who = std::move(std::get<claims>(verified));
-    has_token_ = true;
+    if (const auto why = denied(who, now); why != denial::none) {
+      close(code_of(why));
+      return;
+    }
   } else if (!conf.insecure && !conf.anonymous) {
     close(disconnect_code::bad_request);
     return;
   }
   user_ = std::move(who.user);
   conn_info_ = std::move(who.info);
-  if (who.can != rights{}) can_ = std::make_unique<rights>(std::move(who.can));
   has_place_ = conf.max_connections_per_user > 0;
   if (has_place_ && !env_.clients.take_place(user_, conf.max_connections_per_user)) {
     has_place_ = false;
@@ -52,6 +64,7 @@ void client::on(std::uint32_t id, const protocol::connect_command& c, moment now
 
   phase_ = phase::connected;
   env_.clients.on(env_.home).add(*this);
+  if (!c.token.empty()) token_ = hold(who);
   connecting_ = std::make_unique<pending_connect>();
   connecting_->id = id;
   auto& reply = connecting_->reply;
@@ -106,6 +119,33 @@ void client::finish_connect() {
   env_.port.release(session_, bytes);
 }
 
+// -- who is refused by the API's word ----------------------------------------------------------------------------
+
+denial client::denied(const claims& who, moment now) const {
+  const auto why = env_.denied.judge({who.user, who.id, who.issued_at}, now.unix_seconds);
+  if (why != denial::none) metrics::count_refused(why);
+  return why;
+}
+
+denial client::denied(const held_token& token, moment now, bool in_use) const {
+  return env_.denied.judge({user_, token.id(), token.issued_at()}, now.unix_seconds, in_use);
+}
+
+std::unique_ptr<held_token> client::hold(claims& who) {
+  return std::make_unique<held_token>(env_.clients.on(env_.home), *this, who);
+}
+
+void client::on_recheck(bool all_older, moment now) {
+  if (phase_ != phase::connected || !token_) return;
+  if (const auto why = denied(*token_, now, all_older); why != denial::none) {
+    close(code_of(why));
+    return;
+  }
+  for (auto i = subs_.size(); i-- > 0;)
+    if (subs_[i].token && denied(*subs_[i].token, now, all_older) != denial::none)
+      on_server_unsubscribe({subs_[i].channel});
+}
+
 void client::set_expiry(std::optional<std::int64_t> expires_at, moment now) {
   expires_at_ = expires_at.value_or(0);
   expiry_close_at_ = {};
@@ -119,7 +159,11 @@ std::uint32_t client::ttl(std::int64_t expires_at, moment now) const noexcept {
 void client::on(std::uint32_t id, const protocol::refresh_command& c, moment now) {
   auto verified = env_.verifier->verify(c.token, now.unix_seconds);
   if (auto* fault = std::get_if<token_fault>(&verified)) {
-    close(*fault == token_fault::expired ? disconnect_code::expired : disconnect_code::invalid_token);
+    metrics::count_refused(*fault);
+    if (*fault == token_fault::undecided)
+      refuse(id, error_code::internal);
+    else
+      close(*fault == token_fault::expired ? disconnect_code::expired : disconnect_code::invalid_token);
     return;
   }
   auto& who = std::get<claims>(verified);
@@ -127,10 +171,14 @@ void client::on(std::uint32_t id, const protocol::refresh_command& c, moment now
     close(disconnect_code::invalid_token);
     return;
   }
+  if (const auto why = denied(who, now); why != denial::none) {
+    close(code_of(why));
+    return;
+  }
   conn_info_ = std::move(who.info);
   info_.reset();
-  can_ = who.can == rights{} ? nullptr : std::make_unique<rights>(std::move(who.can));
   if (!insecure_) set_expiry(who.expires_at, now);
+  token_ = hold(who);
   protocol::refresh_reply reply;
   reply.client = id_;
   reply.version = env_.version;

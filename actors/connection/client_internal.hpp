@@ -13,6 +13,8 @@ namespace metrics {
 extern const runtime::metrics::counter commands;
 void count_error(protocol::error_code code);
 void count_disconnect(std::uint16_t code);
+void count_refused(token_fault why);
+void count_refused(denial why);
 
 } // namespace metrics
 

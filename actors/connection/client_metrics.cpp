@@ -25,6 +25,12 @@ const runtime::metrics::counter disconnects{"plexus_client_disconnects_total",
                                             "Connections that this node closed, by close code.", "code",
                                             disconnect_codes()};
 
+// By `token_fault`, then by `denial` without its none.
+const runtime::metrics::counter refused{"plexus_tokens_refused_total",
+                                        "Tokens that were refused, by why.",
+                                        "reason",
+                                        {"invalid", "expired", "undecided", "blocked", "revoked"}};
+
 } // namespace
 
 // In the order of the variant `protocol::command::body`.
@@ -43,6 +49,14 @@ void count_disconnect(std::uint16_t code) {
   auto at =
       std::find_if(all.begin(), all.end(), [code](auto& d) { return static_cast<std::uint16_t>(d.code) == code; });
   disconnects.add(1, static_cast<std::size_t>(at - all.begin()));
+}
+
+void count_refused(token_fault why) {
+  refused.add(1, static_cast<std::size_t>(why));
+}
+
+void count_refused(denial why) {
+  refused.add(1, static_cast<std::size_t>(token_fault::undecided) + static_cast<std::size_t>(why));
 }
 
 } // namespace plexus::connection::metrics

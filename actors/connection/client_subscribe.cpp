@@ -39,7 +39,10 @@ bool client::accept_sub_token(std::uint32_t id, std::string_view channel, std::s
                               claims& out) {
   auto verified = env_.verifier->verify(token, now.unix_seconds);
   if (auto* fault = std::get_if<token_fault>(&verified)) {
-    refuse(id, *fault == token_fault::expired ? error_code::token_expired : error_code::permission_denied);
+    metrics::count_refused(*fault);
+    refuse(id, *fault == token_fault::expired     ? error_code::token_expired
+               : *fault == token_fault::undecided ? error_code::internal
+                                                  : error_code::permission_denied);
     return false;
   }
   out = std::move(std::get<claims>(verified));
@@ -48,7 +51,17 @@ bool client::accept_sub_token(std::uint32_t id, std::string_view channel, std::s
     close(disconnect_code::invalid_token);
     return false;
   }
-  return true;
+  switch (denied(out, now)) {
+  case denial::none:
+    return true;
+  case denial::blocked: // the whole connection is about to end
+    close(disconnect_code::permission_denied);
+    return false;
+  case denial::revoked:
+    break;
+  }
+  refuse(id, error_code::permission_denied);
+  return false;
 }
 
 void client::on(std::uint32_t id, const protocol::subscribe_command& c, moment now) {
@@ -68,7 +81,7 @@ void client::on(std::uint32_t id, const protocol::subscribe_command& c, moment n
     if (!accept_sub_token(id, c.channel, c.token, now, token)) return;
     r.channel_info = std::move(token.info);
     r.expires_at = insecure_ ? 0 : token.expires_at.value_or(0);
-    if (token.can != rights{}) r.can = std::make_unique<rights>(std::move(token.can));
+    r.token = hold(token);
   } else if (!may(action::subscribe, c.channel, *options)) {
     refuse(id, error_code::permission_denied);
     return;
@@ -89,7 +102,7 @@ void client::open(open_request r, moment now) {
   s.channel = r.channel;
   s.ticket = ticket;
   s.server_side = r.id == 0;
-  s.can = std::move(r.can);
+  s.token = std::move(r.token);
   s.expires_at = r.expires_at;
   if (r.expires_at > 0) s.close_at = close_time(r.expires_at, now);
   subs_.push_back(std::move(s));
@@ -213,8 +226,8 @@ void client::on(std::uint32_t id, const protocol::sub_refresh_command& c, moment
   }
   claims token;
   if (!accept_sub_token(id, c.channel, c.token, now, token)) return;
-  s->can = token.can == rights{} ? nullptr : std::make_unique<rights>(std::move(token.can));
   s->expires_at = token.expires_at.value_or(0);
+  s->token = hold(token);
   s->close_at = {};
   protocol::sub_refresh_reply reply;
   if (s->expires_at > 0) {

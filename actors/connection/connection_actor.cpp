@@ -37,6 +37,7 @@ caf::behavior connection_actor::make_behavior() {
       },
       [this](const dissolved& m) { client_.on_dissolved(m.channel); },
       [this](const kick& m) { client_.on_kick(m.code, m.reason); },
+      [this](const recheck& m) { client_.on_recheck(m.all_older, moment::now()); },
       [this](const server_subscribe& m) {
         client_.on_server_subscribe(m, moment::now());
         rearm();

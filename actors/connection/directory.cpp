@@ -17,19 +17,36 @@ void client_list::remove(client& who) {
   all_[who.list_index] = last;
   last->list_index = who.list_index;
   all_.pop_back();
-  auto [begin, end] = by_user_.equal_range(who.user());
+  remove(by_user_, who.user(), who);
+}
+
+void client_list::let_go(std::string_view id, client& who) {
+  remove(by_token_, id, who);
+}
+
+void client_list::remove(named& from, std::string_view name, client& who) {
+  auto [begin, end] = from.equal_range(name);
   for (auto i = begin; i != end; ++i)
-    if (i->second == &who) {
-      by_user_.erase(i);
+    // A client may be there twice under one name: then the one whose string is about to go.
+    if (i->second == &who && i->first.data() == name.data()) {
+      from.erase(i);
       break;
     }
 }
 
-void client_list::each_of(std::string_view user, const std::function<void(client&)>& work) const {
+void client_list::each_of(const named& in, std::string_view name, const std::function<void(client&)>& work) {
   std::vector<client*> found; // `work` may change the list
-  auto [begin, end] = by_user_.equal_range(user);
+  auto [begin, end] = in.equal_range(name);
   for (auto i = begin; i != end; ++i) found.push_back(i->second);
   for (auto* c : found) work(*c);
+}
+
+void client_list::each_of(std::string_view user, const std::function<void(client&)>& work) const {
+  each_of(by_user_, user, work);
+}
+
+void client_list::each_holding(std::string_view id, const std::function<void(client&)>& work) const {
+  each_of(by_token_, id, work);
 }
 
 void client_list::each(const std::function<void(client&)>& work) const {

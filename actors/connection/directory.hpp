@@ -25,13 +25,26 @@ public:
   /// Calls `work` for each connection of the user.
   void each_of(std::string_view user, const std::function<void(client&)>& work) const;
   void each(const std::function<void(client&)>& work) const;
+
+  /// `who` lives by a token of this `jti`, for the connection or a subscription. `id` stays where it is until
+  /// `let_go`.
+  void hold(std::string_view id, client& who) { by_token_.emplace(id, &who); }
+  void let_go(std::string_view id, client& who);
+  /// Calls `work` for each client that holds a token of this `jti`.
+  void each_holding(std::string_view id, const std::function<void(client&)>& work) const;
+
   [[nodiscard]] std::size_t clients() const noexcept { return all_.size(); }
   /// Distinct user names.
   [[nodiscard]] std::vector<std::string_view> users() const;
 
 private:
   std::vector<client*> all_; ///< each knows its index, so that leaving costs the same however many there are
-  std::unordered_multimap<std::string_view, client*> by_user_; ///< keys are the clients' own strings
+  using named = std::unordered_multimap<std::string_view, client*>;
+  static void remove(named& from, std::string_view name, client& who);
+  static void each_of(const named& in, std::string_view name, const std::function<void(client&)>& work);
+
+  named by_user_;  ///< keys are the clients' own strings
+  named by_token_; ///< keys are those of `held_token`
 };
 
 /// One a node.

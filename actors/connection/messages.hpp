@@ -65,6 +65,12 @@ struct server_refresh {
   std::optional<std::int64_t> expires_at; ///< Unix seconds; none: the connection doesn't expire any more
 };
 
+/// Somebody was blocked or a token revoked: see whether it is this client. `all_older`: the tokens of this user so
+/// far don't hold any more.
+struct recheck {
+  bool all_older = false;
+};
+
 /// The node drains: close with 3001 after `delay_ms`.
 struct depart {
   std::uint32_t delay_ms = 0;
@@ -81,4 +87,5 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(plexus::connection::kick)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(plexus::connection::server_subscribe)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(plexus::connection::server_unsubscribe)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(plexus::connection::server_refresh)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(plexus::connection::recheck)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(plexus::connection::depart)

@@ -1,79 +1,32 @@
-// Reading and signing JWTs with OpenSSL's HMAC and nlohmann-json.
+// Reading and signing JWTs with OpenSSL and nlohmann-json.
 //
 // Why not cpp-jwt, which is at hand: it parses the header and the payload before it looks at the signature, its
 // base64 decoder stops in silence at the first byte that isn't base64 (so that many texts are the same token), it
 // compares signatures with ==, in a time that depends on them, and it throws through an interface that promises
-// error codes. With only the HS algorithms, what remains of JWT is the few lines below.
+// error codes. What remains of JWT is the few lines below, and keys of OpenSSL in public_key.cpp.
 
 #include "actors/connection/token.hpp"
+
+#include "actors/connection/base64url.hpp"
+#include "actors/connection/jwks_board.hpp"
+#include "actors/connection/token_claims.hpp"
+#include "actors/runtime/log.hpp"
 
 #include <nlohmann/json.hpp>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
-#include <algorithm>
 #include <array>
-#include <cmath>
 #include <stdexcept>
-#include <unordered_set>
 
 namespace plexus::connection {
 
 namespace {
 
-using json = nlohmann::ordered_json; // what passes through keeps its order
-
 constexpr std::size_t max_token = 16'384;
 /// The header is read before the signature has proved anything, and an object with many keys is slow to build.
 constexpr std::size_t max_header = 1024;
-/// Writing JSON recurses by its depth.
-constexpr int max_depth = 64;
-/// The end of the year 9999: sums and milliseconds of such times don't overflow.
-constexpr std::int64_t last_time = 253'402'300'799;
-
-constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-
-constexpr auto digits = [] {
-  std::array<std::int8_t, 256> out{};
-  out.fill(-1);
-  for (std::size_t i = 0; i < alphabet.size(); ++i)
-    out[static_cast<unsigned char>(alphabet[i])] = static_cast<std::int8_t>(i);
-  return out;
-}();
-
-/// Base64url without padding; nothing where the text isn't exactly what an encoder would write.
-std::optional<std::string> decode(std::string_view text) {
-  if (text.size() % 4 == 1) return std::nullopt;
-  std::string out;
-  out.reserve(text.size() / 4 * 3 + 2);
-  std::uint32_t bits = 0;
-  int have = 0;
-  for (const char c : text) {
-    const int digit = digits[static_cast<unsigned char>(c)];
-    if (digit < 0) return std::nullopt;
-    bits = bits << 6U | static_cast<std::uint32_t>(digit);
-    have += 6;
-    if (have >= 8) {
-      have -= 8;
-      out.push_back(static_cast<char>(bits >> have));
-    }
-  }
-  if ((bits & ((1U << have) - 1U)) != 0) return std::nullopt;
-  return out;
-}
-
-std::string encode(std::string_view bytes) {
-  std::string out;
-  std::uint32_t bits = 0;
-  int have = 0;
-  for (const char c : bytes) {
-    bits = bits << 8U | static_cast<unsigned char>(c);
-    for (have += 8; have >= 6; have -= 6) out.push_back(alphabet[bits >> (have - 6) & 63U]);
-  }
-  if (have > 0) out.push_back(alphabet[bits << (6 - have) & 63U]);
-  return out;
-}
 
 struct mac {
   std::array<unsigned char, EVP_MAX_MD_SIZE> bytes{};
@@ -89,189 +42,142 @@ mac sign(const EVP_MD* hash, const std::string& secret, std::string_view text) {
   return out;
 }
 
-/// The hash that the header asks for, or nullptr where we don't do what it asks.
-const EVP_MD* hash_of(std::string_view header_text) {
-  const auto header = json::parse(header_text, nullptr, false);
-  if (!header.is_object() || header.contains("crit")) return nullptr; // no extension is known here
+/// What the header asks for.
+struct token_header {
+  algorithm alg;
+  std::string key; ///< `kid`; only ever compared with the ids of keys
+  bool has_key = false;
+};
+
+/// Nothing where we don't do what it asks.
+std::optional<token_header> header_of(std::string_view text) {
+  const auto header = nlohmann::json::parse(text, nullptr, false);
+  if (!header.is_object() || header.contains("crit")) return std::nullopt; // no extension is known here
   const auto alg = header.find("alg");
-  if (alg == header.end() || !alg->is_string()) return nullptr;
-  const auto& name = alg->get_ref<const std::string&>();
-  return name == "HS256" ? EVP_sha256() : name == "HS384" ? EVP_sha384() : name == "HS512" ? EVP_sha512() : nullptr;
-}
-
-/// A claim isn't what it has to be. Thrown only in here, after the signature was found good.
-struct bad_claim {};
-
-void require(bool good) {
-  if (!good) throw bad_claim();
-}
-
-std::string text_claim(const json& body, const char* name) {
-  const auto it = body.find(name);
-  if (it == body.end()) return {};
-  require(it->is_string());
-  return it->get_ref<const std::string&>();
-}
-
-bool is_shallow(const json& value, int depth) {
-  if (!value.is_structured()) return true;
-  return depth > 0 &&
-         std::all_of(value.begin(), value.end(), [&](const json& x) { return is_shallow(x, depth - 1); });
-}
-
-std::string json_claim(const json& body, const char* name) {
-  const auto it = body.find(name);
-  if (it == body.end()) return {};
-  require(is_shallow(*it, max_depth));
-  return it->dump();
-}
-
-enum class rounding { down, up };
-
-std::optional<std::int64_t> time_claim(const json& body, const char* name, rounding to) {
-  const auto it = body.find(name);
-  if (it == body.end()) return std::nullopt;
-  require(it->is_number());
-  // Whole seconds up to last_time are exact in a double.
-  const double value = it->get<double>();
-  const double whole = to == rounding::down ? std::floor(value) : std::ceil(value);
-  constexpr auto limit = static_cast<double>(last_time);
-  return static_cast<std::int64_t>(std::clamp(whole, -limit, limit));
-}
-
-std::vector<std::string> list_claim(const json& body, const char* name) {
-  std::vector<std::string> out;
-  const auto it = body.find(name);
-  if (it == body.end()) return out;
-  require(it->is_array());
-  out.reserve(it->size());
-  for (const json& item : *it) {
-    require(item.is_string());
-    out.push_back(item.get_ref<const std::string&>());
+  if (alg == header.end() || !alg->is_string()) return std::nullopt;
+  const auto named = algorithm_named(alg->get_ref<const std::string&>());
+  if (!named) return std::nullopt;
+  token_header out{*named, {}, false};
+  if (const auto kid = header.find("kid"); kid != header.end()) {
+    if (!kid->is_string()) return std::nullopt;
+    out.key = kid->get<std::string>();
+    out.has_key = true;
   }
   return out;
 }
 
-std::vector<token_sub> subs_claim(const json& body) {
-  std::vector<token_sub> out;
-  std::unordered_set<std::string> seen;
-  if (const auto it = body.find("subs"); it != body.end()) {
-    require(it->is_object());
-    for (const auto& [channel, options] : it->items()) {
-      require(options.is_object());
-      out.push_back({channel, json_claim(options, "info"), json_claim(options, "data")});
-      seen.insert(channel);
-    }
-  }
-  for (auto& channel : list_claim(body, "channels"))
-    if (seen.insert(channel).second) out.push_back({std::move(channel), {}, {}});
-  return out;
-}
-
-rights rights_of(const json& can) {
-  require(can.is_object());
-  return {list_claim(can, "subscribe"), list_claim(can, "publish"), list_claim(can, "presence"),
-          list_claim(can, "history")};
-}
-
-bool is_for(const json& body, const std::string& audience) {
-  if (audience.empty()) return true;
-  const auto it = body.find("aud");
-  if (it == body.end()) return false;
-  if (it->is_string()) return it->get_ref<const std::string&>() == audience;
-  const auto all = list_claim(body, "aud");
-  return std::find(all.begin(), all.end(), audience) != all.end();
-}
-
-std::variant<claims, token_fault> judge(const json& body, const config::token_section& keys, std::int64_t now,
-                                        expiry minded) {
-  require(body.is_object());
-  if (!is_for(body, keys.audience)) return token_fault::invalid;
-  if (!keys.issuer.empty() && text_claim(body, "iss") != keys.issuer) return token_fault::invalid;
-  if (time_claim(body, "nbf", rounding::up).value_or(now) > now) return token_fault::invalid;
-
-  claims out;
-  out.user = text_claim(body, "sub");
-  out.info = json_claim(body, "info");
-  out.id = text_claim(body, "jti");
-  out.client = text_claim(body, "client");
-  out.channel = text_claim(body, "channel");
-  out.expires_at = time_claim(body, "exp", rounding::down);
-  out.issued_at = time_claim(body, "iat", rounding::down);
-  out.subs = subs_claim(body);
-  if (const auto can = body.find("can"); can != body.end()) out.can = rights_of(*can);
-  if (minded == expiry::ignored) out.expires_at.reset();
-  if (out.expires_at && *out.expires_at <= now) return token_fault::expired; // last: everything else is good
-  return out;
-}
-
-/// The payload's text of a token with a good signature.
-std::optional<std::string> open(std::string_view token, const std::vector<std::string>& secrets) {
-  if (token.size() > max_token) return std::nullopt;
-  const auto first = token.find('.');
-  const auto last = token.rfind('.');
-  if (first == last || first > max_header || token.find('.', first + 1) != last) return std::nullopt;
-
-  const auto header = decode(token.substr(0, first));
-  const auto signature = decode(token.substr(last + 1));
-  if (!header || !signature) return std::nullopt;
-  const EVP_MD* hash = hash_of(*header);
-  if (hash == nullptr || signature->size() != static_cast<std::size_t>(EVP_MD_get_size(hash))) return std::nullopt;
+bool is_signed_by(const std::vector<std::string>& secrets, algorithm by, std::string_view text,
+                  std::string_view signature) {
+  const EVP_MD* hash = by == algorithm::hs256 ? EVP_sha256() : by == algorithm::hs384 ? EVP_sha384() : EVP_sha512();
+  if (signature.size() != static_cast<std::size_t>(EVP_MD_get_size(hash))) return false;
   for (const auto& secret : secrets) {
-    const mac ours = sign(hash, secret, token.substr(0, last));
-    if (ours.size == signature->size() && CRYPTO_memcmp(ours.bytes.data(), signature->data(), ours.size) == 0)
-      return decode(token.substr(first + 1, last - first - 1));
+    const mac ours = sign(hash, secret, text);
+    if (ours.size == signature.size() && CRYPTO_memcmp(ours.bytes.data(), signature.data(), ours.size) == 0)
+      return true;
   }
-  return std::nullopt;
+  return false;
+}
+
+enum class verdict : std::uint8_t { good, bad, undecided };
+
+verdict by_key_set(jwks_board& board, const token_header& header, std::string_view text,
+                   std::string_view signature) {
+  const auto keys = board.keys();
+  if (!keys) return verdict::undecided;
+  bool known = !header.has_key;
+  for (const auto& key : *keys) {
+    if (header.has_key && key.id() == header.key) known = true;
+    const bool meant = !header.has_key || key.id().empty() || key.id() == header.key;
+    if (meant && key.verifies(header.alg, text, signature)) return verdict::good;
+  }
+  if (known || !board.undecided(header.key, jwks_board::clock::now())) return verdict::bad;
+  return verdict::undecided;
 }
 
 } // namespace
 
-token_verifier::token_verifier(const config::token_section& keys) : keys_(keys) {
-  // With an empty secret anyone could sign.
-  std::erase_if(keys_.hmac_secrets, [](const std::string& secret) { return secret.empty(); });
+token_verifier::token_verifier(const config::token_section& keys, std::shared_ptr<jwks_board> key_set) :
+    keys_(keys), key_set_(std::move(key_set)) {
+  // With an empty secret anyone could sign, and so with a public key that was put into the wrong list.
+  std::erase_if(keys_.hmac_secrets, [](const std::string& secret) { return !is_secret(secret); });
+  for (const auto& text : keys_.public_keys) {
+    auto read = read_public_keys(text);
+    if (!read.fault.empty()) runtime::log::error("token", "a public key can't be used", {{"found", read.fault}});
+    public_keys_.insert(public_keys_.end(), read.keys.begin(), read.keys.end());
+  }
+}
+
+token_verifier::~token_verifier() = default;
+
+bool token_verifier::has_keys() const noexcept {
+  return !keys_.hmac_secrets.empty() || !public_keys_.empty() || key_set_;
 }
 
 std::variant<claims, token_fault> token_verifier::verify(std::string_view token, std::int64_t now,
                                                          expiry minded) const {
   try {
-    const auto payload = open(token, keys_.hmac_secrets);
-    if (!payload) return token_fault::invalid;
-    return judge(json::parse(*payload, nullptr, false), keys_, now, minded);
-  } catch (...) { // a bad claim, or a number or a memory that nlohmann has no room for
+    auto opened = open(token);
+    if (const auto* fault = std::get_if<token_fault>(&opened)) return *fault;
+    return judge(std::get<std::string>(opened), keys_, now, minded);
+  } catch (...) { // memory that isn't there
     return token_fault::invalid;
   }
+}
+
+std::variant<std::string, token_fault> token_verifier::open(std::string_view token) const {
+  if (token.size() > max_token) return token_fault::invalid;
+  const auto first = token.find('.');
+  const auto last = token.rfind('.');
+  if (first == last || first > max_header || token.find('.', first + 1) != last) return token_fault::invalid;
+
+  const auto header_text = base64url::decode(token.substr(0, first));
+  const auto signature = base64url::decode(token.substr(last + 1));
+  if (!header_text || !signature) return token_fault::invalid;
+  const auto header = header_of(*header_text);
+  if (!header) return token_fault::invalid;
+
+  const auto text = token.substr(0, last);
+  auto result = verdict::bad;
+  if (is_hmac(header->alg)) {
+    if (is_signed_by(keys_.hmac_secrets, header->alg, text, *signature)) result = verdict::good;
+  } else {
+    for (const auto& key : public_keys_)
+      if (key.verifies(header->alg, text, *signature)) result = verdict::good;
+    if (result != verdict::good && key_set_) result = by_key_set(*key_set_, *header, text, *signature);
+  }
+  if (result == verdict::undecided) return token_fault::undecided;
+  if (result == verdict::bad) return token_fault::invalid;
+  auto payload = base64url::decode(token.substr(first + 1, last - first - 1));
+  if (!payload) return token_fault::invalid;
+  return *std::move(payload);
 }
 
 std::string mint_token(const config::token_section& keys, std::string_view user, std::string_view channel,
                        std::chrono::seconds lifetime, std::string_view can, std::int64_t now) {
   if (keys.hmac_secrets.empty() || keys.hmac_secrets.front().empty())
     throw std::invalid_argument("client.token.hmac_secret is empty: there is no key to sign a token with");
-  json body;
+  nlohmann::ordered_json body;
   body["sub"] = user;
   if (lifetime.count() > 0) body["exp"] = now + lifetime.count();
   body["iat"] = now;
   if (!channel.empty()) body["channel"] = channel;
   if (!can.empty()) {
-    body["can"] = json::parse(can, nullptr, false);
-    try {
-      rights_of(body["can"]);
-    } catch (const bad_claim&) {
+    if (!is_rights(can))
       throw std::invalid_argument(
           "can: expected an object with lists of globs, such as {\"publish\":[\"chat:*\"]}");
-    }
+    body["can"] = nlohmann::ordered_json::parse(can, nullptr, false);
   }
   std::string payload;
   try {
     payload = body.dump();
-  } catch (const json::exception&) {
+  } catch (const nlohmann::json::exception&) {
     throw std::invalid_argument("user and channel have to be valid UTF-8");
   }
-  std::string token = encode(R"({"alg":"HS256","typ":"JWT"})") + '.' + encode(payload);
+  std::string token = base64url::encode(R"({"alg":"HS256","typ":"JWT"})") + '.' + base64url::encode(payload);
   const mac signature = sign(EVP_sha256(), keys.hmac_secrets.front(), token);
   if (signature.size == 0) throw std::runtime_error("OpenSSL could not sign the token");
   token += '.';
-  token += encode({reinterpret_cast<const char*>(signature.bytes.data()), signature.size});
+  token += base64url::encode({reinterpret_cast<const char*>(signature.bytes.data()), signature.size});
   return token;
 }
 

@@ -1,10 +1,14 @@
 #pragma once
-// JSON Web Tokens: who a client is and what it may do. How they are read and signed is in token.cpp alone.
+// JSON Web Tokens: who a client is and what it may do. How they are read and signed is in token.cpp alone,
+// what they say in token_claims.cpp.
 
+#include "actors/connection/public_key.hpp"
+#include "config/load.hpp"
 #include "config/settings.hpp"
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -39,31 +43,52 @@ struct claims {
 };
 
 enum class token_fault : std::uint8_t {
-  invalid, ///< not a token, unknown algorithm, bad signature, claim of the wrong type, not yet valid, other
-           ///< audience
-  expired, ///< good but for its time
+  invalid,   ///< not a token, unknown algorithm, bad signature, claim of the wrong type, not yet valid, other
+             ///< audience
+  expired,   ///< good but for its time
+  undecided, ///< its key may be in the key set that is being fetched: try again
 };
 
 /// In insecure mode a token is checked but doesn't run out.
 enum class expiry : std::uint8_t { minded, ignored };
 
+class jwks_board;
+
 /// Verifies tokens against one configuration; immutable, any thread. Never throws: whatever is wrong with a token
-/// is a `token_fault`. Only the algorithms that the configured keys are for are accepted, `none` never. An empty
-/// secret is no key.
+/// is a `token_fault`. HS256 to HS512 go by the secrets alone, the other algorithms by the public keys that are of
+/// their kind, those configured and those of the key set; `none` never. An empty secret is no key.
 class token_verifier {
 public:
-  explicit token_verifier(const config::token_section& keys);
+  /// Reads the public keys; one that can't be used is logged and left out (`unusable_keys` tells before).
+  /// `key_set`: of `jwks_url`, null without one.
+  explicit token_verifier(const config::token_section& keys, std::shared_ptr<jwks_board> key_set = {});
+  ~token_verifier();
 
   /// `now`: Unix seconds. A token whose `exp` is `now` or before has expired.
   [[nodiscard]] std::variant<claims, token_fault> verify(std::string_view token, std::int64_t now,
                                                          expiry minded = expiry::minded) const;
 
   /// False where no key is configured: then no token can be good.
-  [[nodiscard]] bool has_keys() const noexcept { return !keys_.hmac_secrets.empty(); }
+  [[nodiscard]] bool has_keys() const noexcept;
 
 private:
+  /// The payload of a token with a good signature.
+  [[nodiscard]] std::variant<std::string, token_fault> open(std::string_view token) const;
+
   config::token_section keys_;
+  std::vector<public_key> public_keys_;
+  std::shared_ptr<jwks_board> key_set_;
 };
+
+/// What of the configured keys can't be used, in the order of the keys: unreadable files, keys of other kinds,
+/// private keys, public keys among the secrets. Reads files.
+std::vector<config::fault> unusable_keys(const config::token_section& keys, const config::origins& where = {});
+
+/// One entry of `public_key`: PEM text, or the path of a file with it, relative to the working directory.
+key_list read_public_keys(const std::string& entry);
+
+/// False for an empty text and for a key in PEM, which others may know.
+bool is_secret(std::string_view text) noexcept;
 
 /// What `plexus token` prints: an HS256 token signed with the first secret. `can` is JSON text or empty.
 /// Throws std::invalid_argument with a sentence when `can` isn't an object of rights, no secret is configured or a

@@ -65,7 +65,11 @@ std::optional<config::settings> read_settings(const options& from, bool must_be_
   auto faults = loaded.faults;
   if (must_be_served)
     for (auto& f : config::unserved(loaded.values, loaded.where)) faults.push_back(std::move(f));
-  if (loaded.ok() && must_be_served) add_tls_fault(loaded, faults);
+  if (loaded.ok() && must_be_served) {
+    add_tls_fault(loaded, faults);
+    for (auto& f : connection::unusable_keys(loaded.values.client.token, loaded.where))
+      faults.push_back(std::move(f));
+  }
   for (auto& f : faults) std::cerr << config::to_string(f) << "\n";
   if (!faults.empty()) return std::nullopt;
   runtime::log::configure(loaded.values.log.level, loaded.values.log.format);

@@ -5,6 +5,7 @@
 #include "config/reload.hpp"
 #include "plexus_version.hpp"
 #include "transport/api/api_handler.hpp"
+#include "transport/api/openapi.hpp"
 #include "transport/demo/demo_handler.hpp"
 #include "transport/operations/operations_handler.hpp"
 #include "transport/stream/emulation_handler.hpp"
@@ -78,6 +79,13 @@ void news::in_doubt(const std::string& channel) {
   to_->tell_existing(channel, channel::in_doubt{});
 }
 
+void news::noticed(const backplane::notice& now) {
+  on_each_([now](connection::client_environment& env) { env.denied.apply(now, env.clients.on(env.home)); });
+}
+void news::notices_are(const std::vector<backplane::notice>& all) {
+  on_each_([all](connection::client_environment& env) { env.denied.replace(all, env.clients.on(env.home)); });
+}
+
 node::parts::parts(const config::settings& s) :
     name(s.node.name.empty() ? host_and_pid() : s.node.name),
     uid(random_hex()),
@@ -97,6 +105,10 @@ node::parts::parts(const config::settings& s) :
     clients(loops.size()),
     sessions(uid) {
   listener.connect(channels);
+  listener.connect_environments([this](const news::environment_work& work) {
+    for (unsigned i = 0; i < loops.size(); ++i)
+      loops.at(i).post([this, i, work] { work(transports[i]->environment()); });
+  });
   limit.max = max_clients();
   site.set_internal(s.internal.on());
   add_routes();
@@ -133,8 +145,9 @@ void node::parts::add_routes() {
   using where = transport::site::port;
   auto get = [this] { return settings.get(); };
   auto api = std::make_shared<transport::api::api_handler>(
-      loops, channels, clients, get, transport::api::node_identity{uid, name, PLEXUS_VERSION});
+      loops, channels, clients, *plane, get, transport::api::node_identity{uid, name, PLEXUS_VERSION});
   site.add("/api", where::internal_first, api);
+  site.add("/api/openapi.json", where::internal_first, std::make_shared<transport::api::openapi_handler>());
   site.add("/api/", where::internal_first, api);
   site.add("/health/", where::internal_first, std::make_shared<transport::health_handler>([this] {
              std::vector<transport::obstacle> out;
@@ -191,6 +204,7 @@ void node::parts::pulse() {
     return;
   }
   plane->tick();
+  loops.on_each([this](runtime::loop& l) { transports[l.index()]->environment().denied.expire(unix_time()); }, {});
   give_memory_back();
   loops.at(0).arm(timer, loops.at(0).now() + std::chrono::seconds(1));
 }

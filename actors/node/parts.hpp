@@ -22,12 +22,19 @@ namespace plexus::node {
 class news final : public backplane::listener {
 public:
   void connect(channel::channel_router& to) { to_ = &to; }
+  /// `on_each`: runs its argument for the environment of each loop, there. Notices before that are kept by nobody:
+  /// the loops haven't started.
+  using environment_work = std::function<void(connection::client_environment&)>;
+  void connect_environments(std::function<void(environment_work)> on_each) { on_each_ = std::move(on_each); }
   void published(const std::string& channel, protocol::publication_ptr what) override;
   void presence_changed(const std::string& channel, const backplane::presence_change& change) override;
   void in_doubt(const std::string& channel) override;
+  void noticed(const backplane::notice& now) override;
+  void notices_are(const std::vector<backplane::notice>& all) override;
 
 private:
   channel::channel_router* to_ = nullptr;
+  std::function<void(environment_work)> on_each_;
 };
 
 struct node::parts {

@@ -99,6 +99,27 @@ struct channels_request {
 
 struct info_request {};
 
+/// Tokens of the user that were issued before a moment don't hold any more.
+struct invalidate_user_tokens_request {
+  std::string user;               ///< not empty
+  std::int64_t issued_before = 0; ///< Unix seconds; 0: now
+  std::int64_t expire_at = 0;     ///< when this is forgotten, Unix seconds; 0: never
+};
+
+struct revoke_token_request {
+  std::string uid;            ///< the token's `jti`; not empty
+  std::int64_t expire_at = 0; ///< as above
+};
+
+struct block_user_request {
+  std::string user;           ///< not empty
+  std::int64_t expire_at = 0; ///< as above
+};
+
+struct unblock_user_request {
+  std::string user; ///< not empty
+};
+
 struct rpc_request {
   std::string method;
   std::string data; ///< JSON text without line breaks or empty; from `data` or else `params`
@@ -107,7 +128,8 @@ struct rpc_request {
 using api_command =
     std::variant<publish_request, broadcast_request, subscribe_request, unsubscribe_request, disconnect_request,
                  refresh_request, presence_request, presence_stats_request, history_request, history_remove_request,
-                 channels_request, info_request, rpc_request>;
+                 channels_request, info_request, invalidate_user_tokens_request, revoke_token_request,
+                 block_user_request, unblock_user_request, rpc_request>;
 
 /// Why a request can't be carried out.
 struct api_fault {
@@ -134,6 +156,8 @@ std::variant<api_request, api_fault> decode_api(std::string_view method, const p
 
 /// The name a command goes by, for example "publish".
 std::string_view api_method(const api_command& what) noexcept;
+/// All names, in the order of `api_command`, and "batch" behind them.
+std::vector<std::string_view> api_methods();
 
 // ---- Results.
 

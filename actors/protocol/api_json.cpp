@@ -1,8 +1,9 @@
-// Decoding of the HTTP API's requests; the answers are in api_json_encode.cpp.
+// Decoding of the HTTP API's requests, but those about tokens (api_json_tokens.cpp); the answers are in
+// api_json_encode.cpp.
 
 #include "actors/protocol/api.hpp"
+#include "actors/protocol/api_json_decode.hpp"
 #include "actors/protocol/json.hpp"
-#include "actors/protocol/json_reader.hpp"
 
 #include <array>
 
@@ -11,19 +12,6 @@ namespace plexus::protocol {
 namespace {
 
 using json::reader;
-using decoded = std::variant<api_command, api_fault>;
-
-api_fault broken(const reader& in) {
-  std::string message = "the body is not a JSON object";
-  if (in.why() == reader::fault::type && !in.field().empty())
-    message = "the field " + std::string(in.field()) + " is of the wrong type";
-  return {api_fault::kind::broken_json, error_code::bad_request, std::move(message)};
-}
-
-api_fault bad(std::string message) {
-  return {api_fault::kind::error, error_code::bad_request, std::move(message)};
-}
-
 /// Standard base64 with its padding; false for anything else.
 bool from_base64(std::string_view text, std::string& out) {
   static constexpr std::string_view letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -280,6 +268,10 @@ constexpr std::array api_names{
     api_name{"history_remove", only_channel<history_remove_request>},
     api_name{"channels", channels},
     api_name{"info", info},
+    api_name{"invalidate_user_tokens", decode_invalidate_user_tokens},
+    api_name{"revoke_token", decode_revoke_token},
+    api_name{"block_user", decode_block_user},
+    api_name{"unblock_user", decode_unblock_user},
     api_name{"rpc", rpc},
 };
 static_assert(api_names.size() == std::variant_size_v<api_command>);
@@ -360,6 +352,13 @@ std::variant<api_request, api_fault> decode_api(std::string_view method, const p
   if (name.empty())
     return api_fault{api_fault::kind::unknown_method, error_code::method_not_found, "a method is needed"};
   return decode_body(name, params);
+}
+
+std::vector<std::string_view> api_methods() {
+  std::vector<std::string_view> out;
+  for (const auto& known : api_names) out.push_back(known.name);
+  out.emplace_back("batch");
+  return out;
 }
 
 std::string_view api_method(const api_command& what) noexcept {

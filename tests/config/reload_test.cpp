@@ -100,7 +100,7 @@ TEST_CASE("every key reads back what it writes and has a path of its own") {
                        "n"};
   changed.client.insecure = changed.client.anonymous = changed.client.compression = true;
   changed.client.allowed_origins = {"*", "x"};
-  changed.client.token = {{"a", "b"}, {"k"}, "j", "aud", "iss"};
+  changed.client.token = {{"a", "b"}, {"k"}, "https://j", "aud", "iss"};
   changed.client.connect_timeout = changed.client.ping_interval = milliseconds{1};
   changed.client.pong_timeout = changed.client.expired_close_delay = milliseconds{2};
   changed.client.max_message_size = changed.client.max_queue_size = changed.client.max_channels = 10;

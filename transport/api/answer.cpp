@@ -12,14 +12,14 @@ namespace {
 
 using protocol::error_code;
 
-/// The label's values: the methods in the order of `api_command`, "batch" and "other".
+/// The label's values: all methods, and "other".
 const std::vector<std::string>& methods() {
-  static const auto all = []<std::size_t... I>(std::index_sequence<I...>) {
-    std::vector<std::string> names{std::string(api_method(protocol::api_command(std::in_place_index<I>)))...};
-    names.insert(names.end(), {"batch", "other"});
+  static const auto all = [] {
+    const auto known = protocol::api_methods();
+    std::vector<std::string> names(known.begin(), known.end());
+    names.emplace_back("other");
     return names;
-  }
-  (std::make_index_sequence<std::variant_size_v<protocol::api_command>>());
+  }();
   return all;
 }
 

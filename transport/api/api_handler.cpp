@@ -43,11 +43,12 @@ http::response refuse(const api_fault& fault, error_mode errors) {
 } // namespace
 
 api_handler::api_handler(runtime::runtime& loops, channel::channel_router& channels, connection::directory& clients,
-                         settings_source settings, node_identity node) :
+                         backplane::backplane& plane, settings_source settings, node_identity node) :
     loops_(loops),
     settings_(std::move(settings)),
     channel_(channels),
     user_(loops, clients),
+    token_(loops, plane),
     cluster_(loops, channels, clients, std::move(node)) {}
 
 void api_handler::handle(const http::request& what, http::respond done) {
@@ -90,6 +91,8 @@ void api_handler::run(const caller& from, api_command what, answered done) {
           channel_.run(from, std::move(request), std::move(to));
         else if constexpr (requires { user_.run(from, std::move(request), to); })
           user_.run(from, std::move(request), std::move(to));
+        else if constexpr (requires { token_.run(from, std::move(request), to); })
+          token_.run(from, std::move(request), std::move(to));
         else if constexpr (requires { cluster_.run(from, std::move(request), to); })
           cluster_.run(from, std::move(request), std::move(to));
         else {

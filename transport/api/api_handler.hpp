@@ -4,6 +4,7 @@
 
 #include "transport/api/channel_commands.hpp"
 #include "transport/api/cluster_queries.hpp"
+#include "transport/api/token_commands.hpp"
 #include "transport/api/user_commands.hpp"
 #include "transport/http/message.hpp"
 
@@ -21,7 +22,7 @@ using settings_source = std::function<std::shared_ptr<const config::settings>()>
 class api_handler final : public http::handler {
 public:
   api_handler(runtime::runtime& loops, channel::channel_router& channels, connection::directory& clients,
-              settings_source settings, node_identity node);
+              backplane::backplane& plane, settings_source settings, node_identity node);
 
   void handle(const http::request& what, http::respond done) override;
 
@@ -33,6 +34,7 @@ private:
   settings_source settings_;
   channel_commands channel_;
   user_commands user_;
+  token_commands token_;
   cluster_queries cluster_;
   std::shared_ptr<const void> open_ = std::make_shared<char>();
 };

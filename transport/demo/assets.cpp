@@ -1,16 +1,11 @@
 #include "transport/demo/assets.hpp"
 
+#include "transport/embed.hpp"
+
 #include <array>
 #include <cstdint>
 
-// The assembler takes the files in as they are: no generated source, nothing for the compiler to chew on. CMake
-// defines where they lie and lists them as dependencies of this file.
-#define PLEXUS_EMBED(symbol, file)                                                                                 \
-  asm(".section .rodata\n"                                                                                         \
-      "plexus_" #symbol "_begin: .incbin \"" file "\"\n"                                                           \
-      "plexus_" #symbol "_end: .byte 0\n"                                                                          \
-      ".previous\n");                                                                                              \
-  extern "C" const char plexus_##symbol##_begin[], plexus_##symbol##_end[]
+// CMake defines where the files lie and lists them as dependencies of this one.
 
 // The page's modules; index.html names them for the browser, a test counts that none is missing.
 #define PLEXUS_MODULES(each)                                                                                       \
@@ -27,8 +22,7 @@ namespace plexus::transport {
 
 namespace {
 
-asset describe(std::string_view path, std::string_view content_type, const char* begin, const char* end) {
-  std::string_view bytes(begin, static_cast<std::size_t>(end - begin));
+asset describe(std::string_view path, std::string_view content_type, std::string_view bytes) {
   // FNV-1a: a change of the file has to change the tag, nobody has to be kept from making two files with one tag.
   std::uint64_t hash = 14695981039346656037ULL;
   for (char c : bytes) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
@@ -40,7 +34,6 @@ asset describe(std::string_view path, std::string_view content_type, const char*
 } // namespace
 
 std::span<const asset> demo_assets() {
-#define PLEXUS_BYTES(symbol) plexus_##symbol##_begin, plexus_##symbol##_end
 #define PLEXUS_MODULE_ASSET(name) describe("/demo/" #name ".js", script, PLEXUS_BYTES(module_##name)),
   static constexpr std::string_view script = "text/javascript; charset=utf-8";
   static const std::array all{

@@ -3,6 +3,7 @@
 
 #include "actors/channel/channel_actor.hpp"
 #include "actors/channel/delivery.hpp"
+#include "actors/connection/base64url.hpp"
 #include "actors/connection/connection_actor.hpp"
 #include "actors/connection/directory.hpp"
 #include "actors/protocol/json_codec.hpp"
@@ -12,7 +13,10 @@
 #include <caf/send.hpp>
 #include <doctest/doctest.h>
 #include <nlohmann/json.hpp>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
 
+#include <array>
 #include <map>
 #include <optional>
 #include <string>
@@ -42,12 +46,28 @@ inline config::settings api_settings() {
   return all;
 }
 
-/// Hears nothing: there are no other nodes.
-struct no_listener final : backplane::listener {
+/// There are no other nodes to hear of; notices are for the one loop.
+struct api_listener final : backplane::listener {
   void published(const std::string&, protocol::publication_ptr) override {}
   void presence_changed(const std::string&, const backplane::presence_change&) override {}
   void in_doubt(const std::string&) override {}
+  void noticed(const backplane::notice& now) override { env->denied.apply(now, env->clients.on(env->home)); }
+  void notices_are(const std::vector<backplane::notice>& all) override {
+    env->denied.replace(all, env->clients.on(env->home));
+  }
+  connection::client_environment* env = nullptr;
 };
+
+/// A token with exactly these claims.
+inline std::string signed_hs256(const std::string& payload, const std::string& secret) {
+  using connection::base64url::encode;
+  const auto text = encode(R"({"alg":"HS256"})") + '.' + encode(payload);
+  std::array<unsigned char, EVP_MAX_MD_SIZE> mac{};
+  unsigned size = 0;
+  HMAC(EVP_sha256(), secret.data(), static_cast<int>(secret.size()),
+       reinterpret_cast<const unsigned char*>(text.data()), text.size(), mac.data(), &size);
+  return text + '.' + encode({reinterpret_cast<const char*>(mac.data()), size});
+}
 
 /// What clients were told, by their session's slot.
 struct fake_port final : connection::client_port {
@@ -103,8 +123,9 @@ public:
           settings,
           std::make_shared<connection::token_verifier>(settings->client.token),
           "1.0"},
-      api(loops, channels, clients, [this] { return settings; }, {"uid", "name", "1.0"}) {
+      api(loops, channels, clients, plane, [this] { return settings; }, {"uid", "name", "1.0"}) {
     channels.connect_transports({env.transport});
+    listener.env = &env;
   }
 
   ~api_node() {
@@ -179,7 +200,7 @@ public:
 
   runtime::runtime loops{1};
   std::shared_ptr<const config::settings> settings;
-  no_listener listener;
+  api_listener listener;
   backplane::memory_backplane plane;
   channel::channel_router channels;
   connection::directory clients;
