@@ -207,14 +207,15 @@ TEST_CASE("a promise that nobody keeps is answered with 100, unless the handler 
 TEST_CASE("with several loops each request is answered on the loop that asked") {
   runtime::runtime loops(2);
   const auto settings = std::make_shared<const config::settings>(api_settings());
-  no_listener listener;
+  api_listener listener;
   backplane::memory_backplane plane(
       std::make_shared<backplane::memory_store>(), "node", listener,
       [&](std::string_view channel, backplane::backplane::task work) { loops.of(channel).post(work); },
       [] { return backplane::milliseconds{1'000'000}; });
   auto channels = std::make_unique<channel::channel_router>(loops, plane, settings);
   connection::directory clients(2);
-  transport::api::api_handler api(loops, *channels, clients, [&] { return settings; }, {"uid", "name", "1.0"});
+  transport::api::api_handler api(loops, *channels, clients, plane, [&] { return settings; },
+                                  {"uid", "name", "1.0"});
   loops.start();
 
   std::string body = R"({"data":{},"channels":["log:0")";

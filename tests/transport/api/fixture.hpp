@@ -46,14 +46,16 @@ inline config::settings api_settings() {
   return all;
 }
 
-/// There are no other nodes to hear of; notices are for the one loop.
+/// There are no other nodes to hear of; notices are for `env`, where there is one.
 struct api_listener final : backplane::listener {
   void published(const std::string&, protocol::publication_ptr) override {}
   void presence_changed(const std::string&, const backplane::presence_change&) override {}
   void in_doubt(const std::string&) override {}
-  void noticed(const backplane::notice& now) override { env->denied.apply(now, env->clients.on(env->home)); }
+  void noticed(const backplane::notice& now) override {
+    if (env != nullptr) env->denied.apply(now, env->clients.on(env->home));
+  }
   void notices_are(const std::vector<backplane::notice>& all) override {
-    env->denied.replace(all, env->clients.on(env->home));
+    if (env != nullptr) env->denied.replace(all, env->clients.on(env->home));
   }
   connection::client_environment* env = nullptr;
 };
