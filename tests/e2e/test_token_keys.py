@@ -312,11 +312,11 @@ async def test_a_reload_moves_to_another_address(plexus, wire, provider):
         await other.stop()
 
 
-async def test_an_address_that_is_none_stops_the_start(plexus):
-    for url in ("file:///etc/passwd", "example.com/keys", "https://", "https://a b/"):
-        with pytest.raises(DidNotStart) as error:
-            await plexus(with_keys(jwks_url=url))
-        assert error.value.code == 2 and "client.token.jwks_url" in error.value.output
+@pytest.mark.parametrize("url", ["file:///etc/passwd", "example.com/keys", "https://", "https://a b/"])
+async def test_an_address_that_is_none_stops_the_start(plexus, url):
+    with pytest.raises(DidNotStart) as error:
+        await plexus(with_keys(jwks_url=url))
+    assert error.value.code == 2 and "client.token.jwks_url" in error.value.output
 
 
 def certificate(folder):

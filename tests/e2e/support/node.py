@@ -53,7 +53,8 @@ def merged(base, changes):
 def clean_environment(extra=None):
     """The environment of whoever runs the tests must not configure the node."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith("PLEXUS_")}
-    return {**kept, **(extra or {})}
+    # Nor may a proxy come between the node and what a test serves.
+    return {**kept, "no_proxy": "127.0.0.1", **(extra or {})}
 
 
 class DidNotStart(Exception):
