@@ -204,7 +204,10 @@ void node::parts::pulse() {
     return;
   }
   plane->tick();
-  loops.on_each([this](runtime::loop& l) { transports[l.index()]->environment().denied.expire(unix_time()); }, {});
+  // All loops have the same ones: without any, none is woken.
+  if (transports[0]->environment().denied.size() > 0)
+    loops.on_each([this](runtime::loop& l) { transports[l.index()]->environment().denied.expire(unix_time()); },
+                  {});
   give_memory_back();
   loops.at(0).arm(timer, loops.at(0).now() + std::chrono::seconds(1));
 }

@@ -182,6 +182,28 @@ async def test_tokens_that_come_before_the_first_fetch_are_told_to_come_again(pl
         await waiting.events.next("connected", timeout=30)
 
 
+async def test_refresh_and_subscribe_wait_for_the_first_fetch_too(plexus, wire, provider):
+    pair = KeyPair("ES256", kid="a")
+    provider.keys = [pair]
+    provider.gate.clear()
+    node = await plexus(with_keys(jwks_url=provider.url))
+    one = await wire(node, "ann", expires_in=1000)
+    await one.subscribe("private:b", token=token("ann", channel="private:b"))
+    calls = {
+        "refresh": {"token": pair.token(expires_in=1000)},
+        "subscribe": {"channel": "private:a", "token": pair.token(channel="private:a")},
+        "sub_refresh": {"channel": "private:b", "token": pair.token(channel="private:b")},
+    }
+    for kind, fields in calls.items():
+        with pytest.raises(CommandError) as error:
+            await one.call(kind, **fields)
+        assert error.value.code == 100
+    provider.gate.set()
+    assert await settled(wire, node, pair.token()) == "ok"
+    for kind, fields in calls.items():
+        await one.call(kind, **fields)
+
+
 async def test_keys_rotate(plexus, wire, provider):
     old, new = KeyPair("RS256", kid="2026-10"), KeyPair("RS256", kid="2026-11")
     provider.keys = [old]

@@ -159,6 +159,30 @@ TEST_CASE("one token for many uses is let go one by one") {
   CHECK(json::parse(node.port.sent[who].back())["push"]["channel"] == "c2");
 }
 
+TEST_CASE("the whole set, told anew after a doubt, replaces what was known") {
+  api_node node;
+  other_token by{node};
+  const auto mallory = by.connect({{"sub", "mallory"}});
+  const auto ann = by.connect({{"sub", "ann"}, {"jti", "t"}, {"iat", now()}});
+  const auto bob = by.connect({{"sub", "bob"}, {"iat", now()}});
+  node.call("block_user", R"({"user":"unblocked meanwhile"})");
+  const auto until = std::chrono::seconds(now() + 100);
+  using connection::denial_key;
+  using connection::denial_kind;
+  node.listener.notices_are({{denial_key(denial_kind::block, "mallory"), 0, until},
+                             {denial_key(denial_kind::revoke, "t"), 0, until},
+                             {denial_key(denial_kind::invalidate, "bob"), now() * 1000 + 999, until}});
+  node.turn();
+  CHECK(node.port.closed[mallory] == "3507 permission denied");
+  CHECK(node.port.closed[ann] == "3500 invalid token");
+  CHECK(node.port.closed.count(bob) == 0); // it may have connected after that call
+  CHECK(node.env.denied.size() == 3);
+  CHECK(node.port.closed.count(by.connect({{"sub", "unblocked meanwhile"}})) == 0);
+  node.listener.notices_are({});
+  CHECK(node.env.denied.size() == 0);
+  CHECK(node.port.closed.count(by.connect({{"sub", "mallory"}})) == 0);
+}
+
 TEST_CASE("names of any length and content") {
   api_node node;
   other_token by{node};
