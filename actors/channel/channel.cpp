@@ -8,6 +8,8 @@ namespace {
 const runtime::metrics::counter published{"plexus_publications_total", "Publications appended through this node."};
 const runtime::metrics::counter duplicates{"plexus_publications_duplicate_total",
                                            "Publications whose idempotency key was known already."};
+const runtime::metrics::counter over_rate{"plexus_publications_rate_limited_total",
+                                          "Publications refused: over the channel's publications_per_second."};
 const runtime::metrics::counter recoveries{"plexus_recoveries_total",
                                            "Subscriptions that asked for what they missed.",
                                            "result",
@@ -178,6 +180,13 @@ void channel::on_unsubscribe(const unsubscribe& m) {
 // -- publishing --------------------------------------------------------------------------------------------------
 
 void channel::on_publish(publish m) {
+  auto per_second = options_.publications_per_second;
+  if (!publications_.take({per_second, per_second}, m.accepted)) {
+    over_rate.add();
+    m.done(protocol::error_code::too_many_requests);
+    check_idle();
+    return;
+  }
   port_.in_use();
   ++under_way_;
   plane_.append(*name_, keep(), std::move(m.what),

@@ -4,6 +4,7 @@
 
 #include "actors/channel/messages.hpp"
 #include "actors/protocol/broadcast.hpp"
+#include "actors/runtime/token_bucket.hpp"
 #include "config/settings.hpp"
 
 #include <deque>
@@ -92,7 +93,8 @@ private:
   std::vector<std::uint32_t> on_loop_;                ///< subscribers by loop
   std::unordered_map<std::string, unsigned> entered_; ///< client ids and their loops
   std::size_t total_ = 0;
-  std::size_t under_way_ = 0; ///< backplane calls that must be answered before the channel may end
+  runtime::token_bucket publications_; ///< for `publications_per_second`
+  std::size_t under_way_ = 0;          ///< backplane calls that must be answered before the channel may end
   bool has_members_ = false;
   bool filling_ = false; ///< a hole is being read from the log
   bool again_ = false;   ///< and must be once more: there was doubt, or more came than `behind_` holds

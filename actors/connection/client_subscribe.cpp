@@ -195,7 +195,7 @@ void client::on_sub_result(sub_result& m, moment now) {
     }
     if ((m.reply || m.error) && --connecting_->left == 0) finish_connect();
   }
-  for (auto& text : behind) on_message(text, now);
+  for (auto& text : behind) handle(text, now, true);
 }
 
 void client::end_subscription(std::size_t index, bool clean) {
