@@ -149,6 +149,7 @@ private:
     std::string channel_info, data;
     std::optional<protocol::position> since;
     bool wants_position = false, wants_join_leave = false, wants_recovery = false, refuse_unrecoverable = false;
+    bool wants_delta = false;
     std::int64_t expires_at = 0;
     std::unique_ptr<held_token> token;
   };

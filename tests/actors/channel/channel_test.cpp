@@ -279,8 +279,8 @@ TEST_CASE("joins are pushed only where the namespace says so") {
   asks.wants_join_leave = true;
   b.it->on_subscribe(std::move(asks));
   b.settle();
-  CHECK_FALSE(b.answers[0].second->join_leave);
-  CHECK(b.answers[1].second->join_leave);
+  CHECK_FALSE(b.answers[0].second->kind.join_leave);
+  CHECK(b.answers[1].second->kind.join_leave);
   b.it->announce(protocol::join_push{{"u", "b", "", ""}});
   CHECK(b.port.emitted.size() == 1);
 }
