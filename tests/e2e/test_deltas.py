@@ -1,5 +1,6 @@
 """Deltas: agreed on by namespace and client, right for official clients, whole wherever the base isn't sure."""
 
+import base64
 import json
 import os
 import signal
@@ -25,7 +26,8 @@ CHANNELS = {
 
 def book(n):
     """Changes a little from one to the next, and has characters of all lengths."""
-    return {"n": n, "name": "Zoë €uro 😀" + "é" * (n % 5), "rows": [[i, i * 7919] for i in range(30)], "mark": "😀😁"[n % 2]}
+    rows = [[i, i * 7919] for i in range(30)]
+    return {"n": n, "name": "Zoë €uro 😀" + "é" * (n % 5), "rows": rows, "mark": "😀😁"[n % 2]}
 
 
 class Reader:
@@ -154,9 +156,10 @@ async def test_switching_deltas_off_and_on_by_reload(plexus, wire):
     reader = Reader(one, "book:a")
     n = 0
     for on in (True, False, True):
-        CHANNELS_NOW = {**node.config["channels"]["namespaces"], "book": {**CHANNELS["channels"]["namespaces"]["book"], "delta": on}}
+        spaces = node.config["channels"]["namespaces"]
+        spaces = {**spaces, "book": {**spaces["book"], "delta": on}}
         before = node.log().count("configuration read again")
-        node.write_config({**node.config, "channels": {"namespaces": CHANNELS_NOW}})
+        node.write_config({**node.config, "channels": {"namespaces": spaces}})
         node.signal(signal.SIGHUP)
         await until(lambda: node.log().count("configuration read again") > before, "the reload")
         before = reader.deltas
@@ -167,19 +170,46 @@ async def test_switching_deltas_off_and_on_by_reload(plexus, wire):
         assert (reader.deltas > before) is on
 
 
-async def test_the_official_client(plexus, loops):
+async def test_the_official_client_in_both_formats(plexus, loops):
     node = await plexus({"node": {"loops": loops}, **CHANNELS})
-    async with client(node.port, token=token("py")) as one:
-        sub = await subscribed(one, "log:py", delta=DeltaType.FOSSIL)
+    async with (
+        client(node.port, token=token("json")) as one,
+        client(node.port, token=token("protobuf"), use_protobuf=True) as other,
+    ):
+        in_json = await subscribed(one, "log:py", delta=DeltaType.FOSSIL)
+        in_protobuf = await subscribed(other, "log:py", delta=DeltaType.FOSSIL)
         for n in range(30):
             await node.api.publish("log:py", book(n))
-        assert await publications(sub, 30) == [book(n) for n in range(30)]
+        assert await publications(in_json, 30) == [book(n) for n in range(30)]
+        assert [json.loads(data) for data in await publications(in_protobuf, 30)] == [book(n) for n in range(30)]
+
+
+async def test_bytes_and_texts_by_turns_in_both_formats(plexus, loops):
+    """What a JSON reader has of bytes that are no JSON is base64: no delta may start from the one or the other."""
+    node = await plexus({"node": {"loops": loops}, **CHANNELS})
+    noise = os.urandom(500)
+    texts = [json.dumps(book(n)).encode() for n in (1, 2)]
+    sent = [texts[0], noise, noise + b"!", texts[1], b'{"a":\n' + b"1" * 200 + b"}"]
+    sent.append(sent[-1].replace(b"{", b"{ "))
+    async with (
+        client(node.port, token=token("json")) as one,
+        client(node.port, token=token("protobuf"), use_protobuf=True) as other,
+    ):
+        in_json = await subscribed(one, "book:mixed", delta=DeltaType.FOSSIL)
+        in_protobuf = await subscribed(other, "book:mixed", delta=DeltaType.FOSSIL)
+        for data in sent:
+            await node.api("publish", channel="book:mixed", b64data=base64.b64encode(data).decode())
+        assert await publications(in_protobuf, len(sent)) == sent
+        read = await publications(in_json, len(sent))
+        assert read[1:3] == [base64.b64encode(data).decode() for data in sent[1:3]]
+        assert [read[i] for i in (0, 3, 4, 5)] == [json.loads(sent[i]) for i in (0, 3, 4, 5)]
 
 
 async def test_a_slow_reader_of_latest_deltas(plexus, loops):
     """Never a delta from something that was skipped: what comes can be applied, and the newest comes."""
     channel = "last:a"
-    node = await plexus({"node": {"loops": loops}, "client": {"max_queue_size": 256 * 1024, "ping_interval": "0s"}, **CHANNELS})
+    limits = {"max_queue_size": 256 * 1024, "ping_interval": "0s"}
+    node = await plexus({"node": {"loops": loops}, "client": limits, **CHANNELS})
     slow = Slow(node, channel, delta="fossil")
     noise = os.urandom(30_000).hex()
     for n in range(200):

@@ -80,11 +80,13 @@ async def test_each_channel_has_its_newest(plexus, wire):
 
 async def test_more_in_one_turn_than_the_queue_may_hold(plexus, wire):
     """The client is not closed for it: what it has not been sent of such a channel falls away."""
-    node = await plexus({"client": {"max_queue_size": 128 * 1024, "ping_interval": "0s"}, "channels": LATEST["channels"]})
+    limits = {"max_queue_size": 128 * 1024, "ping_interval": "0s"}
+    node = await plexus({"client": limits, "channels": LATEST["channels"]})
     slow = await asyncio.to_thread(Slow, node, "last:a")
     publisher = await wire(node, "publisher")
     for turn in range(30):
-        numbers = [publisher.start("publish", channel="last:a", data={"n": turn * 10 + i, "x": FILL}) for i in range(10)]
+        batch = [{"n": turn * 10 + i, "x": FILL} for i in range(10)]
+        numbers = [publisher.start("publish", channel="last:a", data=data) for data in batch]
         for number in numbers:
             await publisher.result(number)
     numbers = await asyncio.to_thread(slow.read_until, 299)
