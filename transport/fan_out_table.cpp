@@ -94,7 +94,8 @@ void fan_out_table::add(fan_out_member& who, std::string_view channel, subscribe
   auto& c = *at->second;
   c.latest = c.latest || kind.latest;
   auto& m = who.memberships.emplace_back(membership{&c, 0, 0});
-  enter_group(m, who, group_for(c, {who.format, who.framing, who.deflate, kind, false, kind.latest && who.behind}));
+  enter_group(m, who,
+              group_for(c, {who.format, who.framing, who.deflate, kind, false, kind.latest && who.skipping}));
 }
 
 std::uint32_t fan_out_table::group_for(channel_fan_out& c, const fan_out_form& form) {
@@ -230,7 +231,7 @@ void fan_out_table::begin_deltas(channel_fan_out& c) {
 }
 
 void fan_out_table::put_behind(fan_out_member& who, std::span<const std::uint64_t> dropped) {
-  who.behind = true;
+  who.skipping = true;
   for (auto& m : who.memberships) {
     auto form = m.channel->groups[m.group].form;
     if (!form.kind.latest) continue;
@@ -252,7 +253,7 @@ void fan_out_table::put_behind(fan_out_member& who, std::span<const std::uint64_
 }
 
 void fan_out_table::catch_up(fan_out_member& who) {
-  who.behind = false;
+  who.skipping = false;
   for (auto& m : who.memberships) {
     auto form = m.channel->groups[m.group].form;
     if (!form.behind) continue;

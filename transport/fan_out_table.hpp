@@ -66,7 +66,7 @@ public:
   protocol::format format = protocol::format::json;
   transport::framing framing = transport::framing::websocket_text;
   websocket::window_bits deflate = 0; ///< see websocket/deflate.hpp; 0: nothing is compressed
-  bool behind = false;                ///< its socket takes no more (`put_behind`)
+  bool skipping = false;              ///< its socket takes no more (`put_behind`)
   boost::container::small_vector<membership, 1> memberships;
 };
 
