@@ -1,7 +1,7 @@
 # The commands of the README. The work is done by scripts/, CMake and its presets (CMakePresets.json).
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run build test bench install fuzz format lint clean
+.PHONY: help run build test bench soak install fuzz format lint clean
 
 PREFIX ?= /usr/local
 ARGS ?=
@@ -27,6 +27,11 @@ bench: ## the benchmarks (ARGS="--quick"; bench/README.md)
 	@scripts/setup build bench
 	@scripts/build release plexus plexus_load kernel_limit
 	@bench/run $(ARGS)
+
+soak: ## a leak hunt: clients come and go in the middle of everything (ARGS="--seconds 600")
+	@scripts/setup build test
+	@scripts/build release plexus
+	@build/venv/bin/python tests/e2e/soak.py $(ARGS)
 
 install: ## the program and what plugins need, to PREFIX (/usr/local)
 	@scripts/setup build

@@ -169,6 +169,53 @@ class Harness:
         return Held(self, server, connections, channels)
 
 
+    def talk(self, phase, server, niceness=0, **options):
+        """A phase that is told lines while it runs: a context manager."""
+        return Talk(self, phase, server, niceness, options)
+
+
+class Talk:
+    """A phase that prints a line when it is ready, and one for each line that it is told."""
+
+    def __init__(self, harness, phase, server, niceness, options):
+        self.harness, self.phase, self.server, self.niceness = harness, phase, server, niceness
+        self.command = harness._load_command(phase, server, options)
+
+    def __enter__(self):
+        self.child = self.harness._spawn(self.command, self.harness.load_core, stdin=subprocess.PIPE,
+                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        if self.niceness: os.setpriority(os.PRIO_PROCESS, self.child.pid, self.niceness)
+        self.first = self._line()
+        return self
+
+    def tell(self):
+        """Says a line; what the phase answers."""
+        try:
+            self.child.stdin.write("\n")
+            self.child.stdin.flush()
+        except OSError:
+            pass  # the answer, or its absence, tells
+        return self._line()
+
+    def finish(self):
+        """Ends the phase, and fails if it was not content."""
+        output, errors = self.child.communicate(input="", timeout=60)
+        if self.child.returncode != 0: raise Failed(f"{self.phase} against {self.server.name}: {errors.strip()}")
+        return json.loads(output.splitlines()[-1]) if output.strip() else None
+
+    def _line(self):
+        line = self.child.stdout.readline()
+        if line:
+            result = json.loads(line)
+            self.harness.runs.append({"server": self.server.name, "phase": self.phase, **result})
+            return result
+        errors = self.child.stderr.read().strip()
+        raise Failed(f"{self.phase} against {self.server.name}: {errors}{self.harness._tail(self.server)}")
+
+    def __exit__(self, *_):
+        self.harness._end(self.child)
+
+
 class Held:
     def __init__(self, harness, server, connections, channels):
         self.harness, self.server = harness, server

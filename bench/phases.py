@@ -1,4 +1,4 @@
-"""The four measurements. Each returns rows: dictionaries with the keys of `row`."""
+"""The measurements. Each returns rows: dictionaries with the keys of `row`."""
 
 import resource
 import time
@@ -11,6 +11,10 @@ MEMORY_TARGET = 6000
 IDLE_CPU_TARGET = 1.0
 CONNECT_TARGETS = {"without token": 20_000, "HS256 token": 10_000}
 CHURN_TARGET = 20
+STORM_RATE = 5000  # publications a second
+STORM_P99 = 20  # ms, or five times the calm one
+STORMS = 4
+STORM_GROWTH = 100
 
 
 def row(name, unit, plexus, limit=None, ratio=None, target=None, met=None):
@@ -142,4 +146,37 @@ def churn(harness, args, say):
                 None, f"<= {CHURN_TARGET}", each <= CHURN_TARGET)]
 
 
-PHASES = {"fanout": fanout, "memory": memory, "connect": connect, "churn": churn}
+def storm(harness, args, say):
+    """All connections of a crowd drop and come again at once, while others publish and read at a steady rate."""
+    server = harness.start_plexus()
+    watchers, calm_seconds = 20, 3
+    # The crowd gives way to the watchers on the core that they share; how quickly it is served is the node's matter.
+    with harness.talk("pace", server, connections=watchers, channels=watchers, rate=STORM_RATE) as pace:
+        with harness.talk("crowd", server, 10, connections=args.storm, in_flight=256) as crowd:
+            pace.tell()
+            time.sleep(calm_seconds)
+            calm = pace.tell()
+            worst, first = None, None
+            for number in range(STORMS):
+                took = crowd.tell()["seconds"]
+                blown = pace.tell()
+                say(f"storm {number + 1}: {args.storm:,} again after {took:.2f} s; p99 {blown['p99_ms']:.2f} ms, "
+                    f"calm {calm['p99_ms']:.2f} ms, max {blown['max_ms']:.1f} ms, {blown['publications']:,} publications")
+                if worst is None or blown["p99_ms"] > worst["p99_ms"]: worst = blown
+                time.sleep(1)
+                if number == 0: first = server.resident()
+                pace.tell()
+            grown = server.resident() - first
+            crowd.finish()
+        pace.finish()
+    harness.stop(server)
+    bound = max(5 * calm["p99_ms"], STORM_P99)
+    return [
+        row(f"storm, {args.storm:,} again at once: p99 of others (calm {calm['p99_ms']:.2f})", "ms", worst["p99_ms"],
+            None, None, f"<= {bound:.0f}", worst["p99_ms"] <= bound),
+        row(f"storm, growth from the first to number {STORMS}", "bytes each", grown / args.storm, None, None,
+            f"<= {STORM_GROWTH}", grown / args.storm <= STORM_GROWTH),
+    ]
+
+
+PHASES = {"fanout": fanout, "memory": memory, "connect": connect, "churn": churn, "storm": storm}

@@ -80,15 +80,14 @@ add("join_leave", &c::join_leave);
 add("history_size", &c::history_size);
 add("history_ttl", &c::history_ttl);
 add("recover", &c::recover);
-add("delta", &c::delta).not_served();
+add("delta", &c::delta);
 add("durability", &c::durability,
     one_of<durability>({{"fast", durability::fast}, {"replicated", durability::replicated}}))
     .not_served();
 add("on_slow", &c::on_slow,
-    one_of<slow_policy>({{"disconnect", slow_policy::disconnect}, {"latest", slow_policy::latest}}))
-    .not_served();
+    one_of<slow_policy>({{"disconnect", slow_policy::disconnect}, {"latest", slow_policy::latest}}));
 add("max_subscribers", &c::max_subscribers);
-add("publications_per_second", &c::publications_per_second).not_served();
+add("publications_per_second", &c::publications_per_second);
 add("actor", &c::actor).not_served();
 return all;
 } // namespace plexus::config
@@ -129,9 +128,9 @@ section rate{all, "client.rate.", live, [](auto& s) -> auto& {return s.client.ra
 }
 }
 ;
-rate("commands_per_second", &rate_section::commands_per_second).not_served();
-rate("bytes_per_second", &rate_section::bytes_per_second).not_served();
-rate("burst", &rate_section::burst).not_served();
+rate("commands_per_second", &rate_section::commands_per_second);
+rate("bytes_per_second", &rate_section::bytes_per_second);
+rate("burst", &rate_section::burst);
 }
 
 void add_backplane(std::vector<key>& all) {
@@ -164,7 +163,7 @@ node("name", &node_section::name);
 node("loops", &node_section::loops, whole<unsigned>(0, 1024));
 node("drain_timeout", &node_section::drain_timeout);
 node("max_connections", &node_section::max_connections);
-node("max_queue_memory", &node_section::max_queue_memory).not_served();
+node("max_queue_memory", &node_section::max_queue_memory).live = true;
 
 section listen{all, "listen.", restart, [](auto& s) -> auto& {return s.listen;
 }

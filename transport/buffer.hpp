@@ -11,7 +11,26 @@ namespace plexus::transport {
 
 /// Grows at its end while it is being filled; what segments refer to never changes.
 struct chunk : boost::intrusive_ref_counter<chunk, boost::thread_unsafe_counter> {
+  chunk() = default;
+  chunk(const chunk&) = delete;
+  chunk& operator=(const chunk&) = delete;
+  ~chunk() { held -= counted; }
+
+  /// Counts what it takes in memory by now; to be called when it waits for a socket. However many sockets share it,
+  /// it is counted once.
+  void count() noexcept {
+    auto now = static_cast<std::int64_t>(sizeof(chunk) + bytes.capacity());
+    held += now - counted;
+    counted = now;
+  }
+
   std::string bytes;
+  std::int64_t counted = 0;
+  /// Not 0: nothing but publications of this channel, which may be skipped by a reader that is too slow.
+  std::uint64_t skippable = 0;
+
+  /// What the counted chunks of this thread's loop take in memory.
+  inline static thread_local std::int64_t held = 0;
 };
 using chunk_ptr = boost::intrusive_ptr<chunk>;
 

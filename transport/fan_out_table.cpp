@@ -8,9 +8,13 @@
 
 namespace plexus::transport {
 
+using protocol::data_form;
+
 namespace {
 // A batch is handed over early at this size: a slow reader keeps what it has not read of it in memory.
 constexpr std::size_t max_batch = 256 * 1024;
+// Where publications may be skipped, pieces are small: of one that is half-way out nothing can be dropped.
+constexpr std::size_t max_skippable = 16 * 1024;
 
 bool pack(std::string& out, std::string_view message, websocket::window_bits window) {
   return websocket::deflate_message(out, message, websocket::window_for(message.size(), window));
@@ -32,23 +36,24 @@ void append_packed(std::string& out, framing how, std::string_view packed) {
 
 /// Appends what the group's members get of a broadcast; compressed once for all loops, unless they have a window of
 /// their own and the message is longer than that.
-void append_broadcast(fan_out_group& g, const protocol::broadcast& what) {
-  const auto& bytes = what.bytes(g.format);
-  if (g.deflate == 0 || bytes.size() < websocket::least_compressed) {
-    append_framed(g.batch->bytes, g.framing, bytes);
+void append_broadcast(fan_out_group& g, const protocol::broadcast& what, data_form how) {
+  auto& form = g.form;
+  const auto& bytes = what.bytes(form.format, how);
+  if (form.deflate == 0 || bytes.size() < websocket::least_compressed) {
+    append_framed(g.batch->bytes, form.framing, bytes);
     return;
   }
   std::string own;
-  const bool shared = websocket::window_for(bytes.size(), g.deflate) == websocket::full_window;
-  if (!shared && pack(own, bytes, g.deflate)) metrics::compressions.add(1, 0);
-  const auto& packed = shared ? what.packed(g.format, pack_for_all) : own;
+  const bool shared = websocket::window_for(bytes.size(), form.deflate) == websocket::full_window;
+  if (!shared && pack(own, bytes, form.deflate)) metrics::compressions.add(1, 0);
+  const auto& packed = shared ? what.packed(form.format, pack_for_all, how) : own;
   if (packed.empty()) {
-    append_framed(g.batch->bytes, g.framing, bytes);
+    append_framed(g.batch->bytes, form.framing, bytes);
     return;
   }
   ++g.compressed;
   g.saved += bytes.size() - packed.size();
-  append_packed(g.batch->bytes, g.framing, packed);
+  append_packed(g.batch->bytes, form.framing, packed);
 }
 } // namespace
 
@@ -79,30 +84,60 @@ void append_framed(std::string& out, const fan_out_member& who, std::string_view
   append_packed(out, who.framing, packed);
 }
 
-void fan_out_table::add(fan_out_member& who, std::string_view channel, bool join_leave) {
+void fan_out_table::add(fan_out_member& who, std::string_view channel, subscriber_kind kind) {
   auto at = channels_.find(channel);
   if (at == channels_.end()) {
     at = channels_.emplace(std::string(channel), std::make_unique<channel_fan_out>()).first;
     at->second->name = channel;
+    at->second->id = ++last_id_;
   }
   auto& c = *at->second;
-  auto fits = [&](auto& g) {
-    return g.format == who.format && g.framing == who.framing && g.deflate == who.deflate &&
-           g.join_leave == join_leave;
-  };
+  c.latest = c.latest || kind.latest;
+  auto& m = who.memberships.emplace_back(membership{&c, 0, 0});
+  enter_group(m, who,
+              group_for(c, {who.format, who.framing, who.deflate, kind, false, kind.latest && who.skipping}));
+}
+
+std::uint32_t fan_out_table::group_for(channel_fan_out& c, const fan_out_form& form) {
+  auto fits = [&](auto& g) { return g.form == form; };
   auto group = std::find_if(c.groups.begin(), c.groups.end(), fits);
   if (group == c.groups.end()) {
-    auto& made = c.groups.emplace_back();
-    made.format = who.format;
-    made.framing = who.framing;
-    made.deflate = who.deflate;
-    made.join_leave = join_leave;
+    c.groups.emplace_back();
     group = std::prev(c.groups.end());
+    group->form = form;
   }
-  auto taken = group->batch ? static_cast<std::uint32_t>(group->batch->bytes.size()) : 0;
-  who.memberships.push_back({&c, static_cast<std::uint32_t>(group - c.groups.begin()),
-                             static_cast<std::uint32_t>(group->members.size())});
-  group->members.push_back({&who, taken});
+  return static_cast<std::uint32_t>(group - c.groups.begin());
+}
+
+// What was emitted before is not for it.
+void fan_out_table::enter_group(membership& m, fan_out_member& who, std::uint32_t group) {
+  auto& g = m.channel->groups[group];
+  m.group = group;
+  m.index = static_cast<std::uint32_t>(g.members.size());
+  auto taken = g.batch ? static_cast<std::uint32_t>(g.batch->bytes.size()) : 0;
+  g.members.push_back({&who, taken, m.channel->count});
+}
+
+void fan_out_table::leave_group(membership m) {
+  auto& g = m.channel->groups[m.group];
+  if (g.form.behind && g.members[m.index].seen != m.channel->count) --g.waiting;
+  auto last = g.members.back();
+  g.members.pop_back();
+  if (m.index == g.members.size()) return;
+  // The last one takes the free place and is told where it stands now.
+  g.members[m.index] = last;
+  for (auto& other : last.who->memberships)
+    if (other.channel == m.channel) other.index = m.index;
+}
+
+void fan_out_table::hand_over(fan_out_group& g, fan_out_group::entry& own) {
+  if (!g.batch) return;
+  auto size = static_cast<std::uint32_t>(g.batch->bytes.size());
+  if (own.taken < size) {
+    g.batch->count();
+    own.who->take({g.batch, own.taken, size}, false);
+  }
+  own.taken = size;
 }
 
 bool fan_out_table::remove(fan_out_member& who, std::string_view channel) {
@@ -123,15 +158,7 @@ void fan_out_table::remove_all(fan_out_member& who) {
 void fan_out_table::remove_at(fan_out_member& who, std::size_t which) {
   auto m = who.memberships[which];
   who.memberships.erase(who.memberships.begin() + static_cast<std::ptrdiff_t>(which));
-  auto& members = m.channel->groups[m.group].members;
-  auto last = members.back();
-  members.pop_back();
-  if (m.index < members.size()) {
-    // The last one takes the free place and is told where it stands now.
-    members[m.index] = last;
-    for (auto& other : last.who->memberships)
-      if (other.channel == m.channel) other.index = m.index;
-  }
+  leave_group(m);
   auto empty = [](auto& g) { return g.members.empty(); };
   if (std::all_of(m.channel->groups.begin(), m.channel->groups.end(), empty)) {
     std::erase(open_, m.channel);
@@ -139,24 +166,114 @@ void fan_out_table::remove_at(fan_out_member& who, std::size_t which) {
   }
 }
 
-void fan_out_table::emit(const protocol::broadcast& what) {
-  auto at = channels_.find(what.channel());
+void fan_out_table::emit(const protocol::broadcast_ptr& what) {
+  auto at = channels_.find(what->channel());
   if (at == channels_.end()) return;
   auto& c = *at->second;
-  bool any = false;
-  for (auto& g : c.groups) {
-    if (g.members.empty() || (what.for_join_leave_only() && !g.join_leave)) continue;
-    any = true;
-    if (!g.batch) g.batch = new chunk;
-    append_broadcast(g, what);
-    ++g.messages;
-    if (g.batch->bytes.size() >= max_batch) close_batch(g, false);
+  auto publication = what->is_publication();
+  if (publication && c.latest) {
+    ++c.count;
+    c.newest = what;
   }
+  bool any = false, without_base = false;
+  for (auto& g : c.groups) {
+    auto& form = g.form;
+    if (g.members.empty() || (what->for_join_leave_only() && !form.kind.join_leave)) continue;
+    if (publication && form.behind) {
+      metrics::skipped.add(std::exchange(g.waiting, g.members.size()));
+      continue;
+    }
+    any = true;
+    if (!g.batch) {
+      g.batch = new chunk;
+      g.batch->skippable = form.kind.latest ? c.id : 0;
+    }
+    if (!publication) g.batch->skippable = 0;
+    auto how = !form.kind.delta ? data_form::plain : form.has_base ? data_form::delta : data_form::whole;
+    append_broadcast(g, *what, how);
+    ++g.messages;
+    without_base = without_base || (publication && how == data_form::whole);
+    if (g.batch->bytes.size() >= (form.kind.latest ? max_skippable : max_batch)) close_batch(g, false);
+  }
+  if (without_base) begin_deltas(c);
   if (!any) return;
-  accepted_.push_back(what.accepted());
+  accepted_.push_back(what->accepted());
   if (!c.open) {
     c.open = true;
     open_.push_back(&c);
+  }
+}
+
+// They have had a publication whole: the next one may be a delta.
+void fan_out_table::begin_deltas(channel_fan_out& c) {
+  for (std::size_t i = 0; i < c.groups.size(); ++i) {
+    auto form = c.groups[i].form;
+    if (!form.kind.delta || form.has_base || form.behind || c.groups[i].members.empty()) continue;
+    form.has_base = true;
+    auto to = group_for(c, form); // may move the groups
+    auto& from = c.groups[i];
+    metrics::messages_out.add(static_cast<std::uint64_t>(from.messages) * from.members.size());
+    metrics::compressed_out.add(static_cast<std::uint64_t>(from.compressed) * from.members.size());
+    metrics::compression_saved.add(from.saved * from.members.size());
+    while (!from.members.empty()) {
+      hand_over(from, from.members.back());
+      auto& who = *from.members.back().who;
+      for (auto& m : who.memberships)
+        if (m.channel == &c) {
+          leave_group(m);
+          enter_group(m, who, to);
+        }
+    }
+    from.batch.reset();
+    from.messages = from.compressed = 0;
+    from.saved = 0;
+  }
+}
+
+void fan_out_table::put_behind(fan_out_member& who, std::span<const std::uint64_t> dropped) {
+  who.skipping = true;
+  for (auto& m : who.memberships) {
+    auto form = m.channel->groups[m.group].form;
+    if (!form.kind.latest) continue;
+    if (!form.behind) {
+      hand_over(m.channel->groups[m.group], m.channel->groups[m.group].members[m.index]);
+      leave_group(m);
+      form.behind = true;
+      form.has_base = false;
+      enter_group(m, who, group_for(*m.channel, form));
+    }
+    auto& g = m.channel->groups[m.group];
+    auto& own = g.members[m.index];
+    if (own.seen != m.channel->count || !m.channel->newest ||
+        std::find(dropped.begin(), dropped.end(), m.channel->id) == dropped.end())
+      continue;
+    --own.seen;
+    ++g.waiting;
+  }
+}
+
+void fan_out_table::catch_up(fan_out_member& who) {
+  who.skipping = false;
+  for (auto& m : who.memberships) {
+    auto form = m.channel->groups[m.group].form;
+    if (!form.behind) continue;
+    auto& own = m.channel->groups[m.group].members[m.index];
+    hand_over(m.channel->groups[m.group], own);
+    auto waits = own.seen != m.channel->count;
+    leave_group(m);
+    form.behind = false;
+    if (waits) {
+      auto how = form.kind.delta ? data_form::whole : data_form::plain;
+      chunk_ptr newest{new chunk};
+      append_framed(newest->bytes, who, m.channel->newest->bytes(form.format, how));
+      newest->skippable = m.channel->id;
+      newest->count();
+      auto size = static_cast<std::uint32_t>(newest->bytes.size());
+      who.take({std::move(newest), 0, size}, false);
+      metrics::messages_out.add();
+    }
+    form.has_base = form.kind.delta && waits;
+    enter_group(m, who, group_for(*m.channel, form));
   }
 }
 
@@ -164,16 +281,13 @@ void fan_out_table::cut(fan_out_member& who) {
   if (open_.empty()) return;
   for (auto& m : who.memberships) {
     auto& g = m.channel->groups[m.group];
-    if (!g.batch) continue;
-    auto& own = g.members[m.index];
-    auto size = static_cast<std::uint32_t>(g.batch->bytes.size());
-    if (own.taken < size) who.take({g.batch, own.taken, size}, false);
-    own.taken = size;
+    hand_over(g, g.members[m.index]);
   }
 }
 
 // A member of several channels gets what all of them have in one write, at the end of the turn.
 void fan_out_table::close_batch(fan_out_group& g, bool only_channel) {
+  g.batch->count();
   auto size = static_cast<std::uint32_t>(g.batch->bytes.size());
   for (auto& m : g.members) {
     auto from = std::exchange(m.taken, 0);

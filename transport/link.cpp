@@ -7,6 +7,7 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 
 namespace plexus::transport {
@@ -139,8 +140,21 @@ void link::flush() {
     if (blocked_) check_slow();
     return;
   }
+  write();
+}
+
+void link::write() {
   switch (write_out()) {
   case outbound::result::drained:
+    if (std::exchange(behind_, false)) {
+      dirty_ = true; // what the stage appends is written here
+      call_stage([this] { stage_->on_caught_up(); });
+      dirty_ = false;
+      if (state_ != state::closed && !out_.empty()) {
+        write();
+        return;
+      }
+    }
     if (state_ != state::finishing) return;
     if (peer_done_)
       abort();
@@ -159,11 +173,16 @@ void link::flush() {
                        self->blocked_ = false;
                        if (!failed) self->mark_dirty();
                      });
+  if (!std::exchange(behind_, true)) call_stage([this] { stage_->on_blocked(); });
   check_slow();
 }
 
 void link::check_slow() {
   if (state_ == state::open && out_.size() > owner_.max_queue()) call_stage([this] { stage_->on_slow(); });
+}
+
+void link::overload() {
+  if (state_ == state::open) call_stage([this] { stage_->on_overload(); });
 }
 
 boost::system::error_code& link::ignored() noexcept {
@@ -237,6 +256,21 @@ void link_owner::flush_links() {
   for (auto& l : flushing_) l->flush();
   flushing_.clear();
   retired_.clear();
+}
+
+std::size_t link_owner::largest_queue() const noexcept {
+  std::size_t largest = 0;
+  for (auto& l : links_)
+    if (l->open()) largest = std::max(largest, l->out_.size());
+  return largest;
+}
+
+std::vector<link_ptr> link_owner::largest_queues() const {
+  std::vector<link_ptr> all;
+  for (auto& l : links_)
+    if (l->open() && !l->out_.empty()) all.push_back(l);
+  std::sort(all.begin(), all.end(), [](auto& a, auto& b) { return a->out_.size() > b->out_.size(); });
+  return all;
 }
 
 void link_owner::abort_all() {

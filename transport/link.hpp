@@ -36,6 +36,12 @@ public:
   virtual void on_end() = 0;
   /// More waits for the peer than `link_owner::max_queue` allows.
   virtual void on_slow() = 0;
+  /// All queues together are over their bound, and this one is the largest: it has to go.
+  virtual void on_overload() { on_slow(); }
+  /// The socket takes no more: what is appended waits in memory.
+  virtual void on_blocked() {}
+  /// What waited is written, and the socket takes more. What is appended now is written at once.
+  virtual void on_caught_up() {}
   /// The timer that was set through `link::set_timer` is due.
   virtual void on_timer() = 0;
 };
@@ -73,6 +79,8 @@ public:
   void finish();
   /// At once.
   void abort();
+  /// The queues are over their bound together and this one is to go.
+  void overload();
 
   void set_timer(std::chrono::milliseconds from_now);
   void clear_timer() noexcept { disarm(); }
@@ -102,6 +110,7 @@ private:
   [[nodiscard]] outbound::result write_out();
   void on_peer_done();
   void flush();
+  void write();
   void check_slow();
   /// Calls the stage; it may end or replace itself meanwhile. What it throws ends this connection only.
   template <class F>
@@ -128,6 +137,7 @@ private:
   bool paused_ = false;
   bool reading_ = false; ///< a wait for bytes is pending
   bool blocked_ = false; ///< a wait for space is pending
+  bool behind_ = false;  ///< from the first `on_blocked` until `on_caught_up`
   bool dirty_ = false;
   bool peer_done_ = false; ///< it has sent its FIN
   bool held_ = false;

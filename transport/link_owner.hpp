@@ -20,6 +20,10 @@ public:
   [[nodiscard]] runtime::loop& home() const noexcept { return home_; }
   [[nodiscard]] std::span<char> read_buffer() noexcept { return read_buffer_; }
   [[nodiscard]] std::size_t links() const noexcept { return links_.size(); }
+  /// Bytes that wait for the slowest reader.
+  [[nodiscard]] std::size_t largest_queue() const noexcept;
+  /// All for whom something waits, the slowest first.
+  [[nodiscard]] std::vector<link_ptr> largest_queues() const;
 
   /// Bytes that may wait for one socket after a write; more make its reader a slow one.
   [[nodiscard]] virtual std::size_t max_queue() const noexcept = 0;

@@ -15,7 +15,7 @@
 namespace plexus::transport {
 
 loop_transport::loop_transport(runtime::loop& home, const site& routes, client_limit& limit) :
-    link_owner(home), routes_(routes), limit_(limit) {
+    link_owner(home), routes_(routes), limit_(limit), share_(limit.queues.join(*this)) {
   home.at_turn_end([this] { end_turn(); });
 }
 
@@ -193,11 +193,12 @@ void loop_transport::send(session_id to, std::string_view bytes) {
   s->on().mark_dirty();
 }
 
-void loop_transport::admit(session_id to, std::string_view channel, bool join_leave, std::string_view bytes) {
+void loop_transport::admit(session_id to, std::string_view channel, channel::subscriber_kind kind,
+                           std::string_view bytes) {
   auto* s = find(to);
   if (!s) return;
   send(to, bytes);
-  table_.add(*s, channel, join_leave);
+  table_.add(*s, channel, kind);
 }
 
 void loop_transport::dissolve(const std::string& channel) {
@@ -250,6 +251,7 @@ void loop_transport::end_turn() {
   flush_links();
   for (auto& work : later_) home().post(std::move(work));
   later_.clear();
+  limit_.queues.settle(share_, chunk::held, env_ ? env_->settings->node.max_queue_memory : 0);
   auto& accepted = table_.accepted();
   if (accepted.empty()) return;
   auto now = std::chrono::steady_clock::now();

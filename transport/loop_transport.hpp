@@ -8,6 +8,7 @@
 #include "transport/front/address_limit.hpp"
 #include "transport/front/front.hpp"
 #include "transport/link_owner.hpp"
+#include "transport/queue_budget.hpp"
 #include "transport/site.hpp"
 
 #include <atomic>
@@ -24,12 +25,13 @@ struct session_key;
 struct stream_opening;
 using channel::session_id;
 
-/// What all loops share about the number of clients.
+/// What all loops share about the number of clients and what waits for them.
 struct client_limit {
   std::atomic<std::size_t> clients{0};
   std::atomic<std::size_t> max{0};
   std::atomic<bool> closed{false}; ///< the node drains: nobody new
   front::address_limit addresses;  ///< how often each may connect
+  queue_budget queues;
 };
 
 class loop_transport : public link_owner, public connection::client_port {
@@ -57,10 +59,10 @@ public:
   [[nodiscard]] std::vector<caf::actor> clients() const;
 
   // For the transport actor.
-  void fan_out(const protocol::broadcast& what) { table_.emit(what); }
+  void fan_out(const protocol::broadcast_ptr& what) { table_.emit(what); }
   void dissolve(const std::string& channel);
   void deliver(session_id to, std::string_view bytes) { send(to, bytes); }
-  void admit(session_id to, std::string_view channel, bool join_leave, std::string_view bytes);
+  void admit(session_id to, std::string_view channel, channel::subscriber_kind kind, std::string_view bytes);
 
   /// A message that came beside the stream of `to`; see `session_gateway`. False: that client has too many waiting.
   /// A session that is gone takes it all.
@@ -121,6 +123,7 @@ private:
   std::vector<std::uint32_t> free_slots_;
   fan_out_table table_;
   std::vector<runtime::task> later_;
+  std::size_t share_; ///< of the queues' memory
 };
 
 } // namespace plexus::transport

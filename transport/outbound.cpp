@@ -24,11 +24,13 @@ void outbound::append(std::string_view bytes) {
         last.to + bytes.size() <= small_chunk) {
       last.data->bytes.append(bytes);
       last.to += static_cast<std::uint32_t>(bytes.size());
+      last.data->count();
       return;
     }
   }
   chunk_ptr own{new chunk};
   own->bytes.assign(bytes);
+  own->count();
   queue_.push_back({std::move(own), 0, static_cast<std::uint32_t>(bytes.size())});
 }
 
@@ -51,6 +53,7 @@ void outbound::set_mark() {
 void outbound::insert_at_mark(std::string_view bytes) {
   chunk_ptr own{new chunk};
   own->bytes.assign(bytes);
+  own->count();
   bytes_ += bytes.size();
   auto at = std::min<std::size_t>(mark_, queue_.size()); // a slow reader's queue may have been dropped meanwhile
   queue_.insert(queue_.begin() + static_cast<std::ptrdiff_t>(at),
@@ -122,6 +125,27 @@ std::size_t outbound::drop_unsent() {
   for (std::size_t i = keep; i < queue_.size(); ++i) dropped += queue_[i].size();
   queue_.erase(queue_.begin() + keep, queue_.end());
   bytes_ -= dropped;
+  // The rest of a large shared chunk must not stay in memory for it.
+  if (keep > 0 && queue_.front().data->bytes.size() > 2 * queue_.front().size()) {
+    auto& begun = queue_.front();
+    chunk_ptr own{new chunk};
+    own->bytes.assign(begun.data->bytes, begun.from, begun.size());
+    own->count();
+    begun = {std::move(own), 0, static_cast<std::uint32_t>(begun.size())};
+  }
+  return dropped;
+}
+
+std::vector<std::uint64_t> outbound::drop_skippable() {
+  std::vector<std::uint64_t> dropped;
+  auto keep = begun_ && !queue_.empty() ? queue_.begin() + 1 : queue_.begin();
+  auto end = std::remove_if(keep, queue_.end(), [&](segment& s) {
+    if (s.data->skippable == 0) return false;
+    bytes_ -= s.size();
+    dropped.push_back(s.data->skippable);
+    return true;
+  });
+  queue_.erase(end, queue_.end());
   return dropped;
 }
 

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <span>
 #include <string_view>
+#include <vector>
 
 namespace plexus::transport {
 
@@ -43,6 +44,8 @@ public:
   /// Drops what has not been begun; a frame half-way out stays, so that a close frame may follow it. Returns the
   /// bytes dropped.
   std::size_t drop_unsent();
+  /// Drops what has not been begun and may be skipped; returns the channels' `chunk::skippable`.
+  std::vector<std::uint64_t> drop_skippable();
   void clear();
 
   [[nodiscard]] bool empty() const noexcept { return queue_.empty(); }

@@ -20,6 +20,17 @@ void session::queue(std::string_view framed) {
 }
 
 void session::on_slow() {
+  // One turn can bring more than the queue may hold: of channels with latest-only delivery the newest is enough.
+  auto before = link_.out().size();
+  if (auto dropped = link_.out().drop_skippable(); !dropped.empty()) {
+    metrics::dropped_bytes.add(before - link_.out().size());
+    owner_.table().put_behind(*this, dropped);
+    if (link_.out().size() <= owner_.max_queue()) return;
+  }
+  on_overload();
+}
+
+void session::on_overload() {
   metrics::slow_closed.add();
   metrics::dropped_bytes.add(link_.out().drop_unsent());
   // Through the connection, which counts the code and leaves its channels.

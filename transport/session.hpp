@@ -38,6 +38,9 @@ public:
   // stage
   void on_end() override;
   void on_slow() override;
+  void on_overload() override;
+  void on_blocked() override { owner_.table().put_behind(*this); }
+  void on_caught_up() override { owner_.table().catch_up(*this); }
   void on_timer() override {}
   // fan_out_member
   void take(segment s, bool last) override;

@@ -9,13 +9,13 @@ transport_actor::transport_actor(caf::actor_config& config, runtime::loop& home,
 
 caf::behavior transport_actor::make_behavior() {
   return {
-      [this](const channel::fan_out& m) { state_.fan_out(*m.what); },
+      [this](const channel::fan_out& m) { state_.fan_out(m.what); },
       [this](const channel::deliver& m) {
         state_.deliver(m.to, m.bytes);
         if (m.then) m.then();
       },
       [this](const channel::admit& m) {
-        state_.admit(m.to, m.channel, m.join_leave, m.bytes);
+        state_.admit(m.to, m.channel, m.kind, m.bytes);
         if (m.then) m.then();
       },
       [this](const channel::dissolve& m) { state_.dissolve(*m.channel); },

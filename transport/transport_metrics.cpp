@@ -16,6 +16,11 @@ const counter messages_in{"plexus_messages_received_total", "Messages of clients
 const counter messages_out{"plexus_messages_sent_total", "Messages to clients: replies, pushes and pings."};
 const counter slow_closed{"plexus_slow_clients_total", "Clients closed with 3008: they did not read."};
 const counter dropped_bytes{"plexus_dropped_bytes_total", "Queued bytes dropped with slow clients."};
+const counter skipped{
+    "plexus_publications_skipped_total",
+    "Publications that a slow reader did not get, a newer one of a channel with on_slow latest did."};
+const counter evicted{"plexus_queue_memory_closed_total",
+                      "Clients closed with 3008 because all queues together were over node.max_queue_memory."};
 const counter http_requests{"plexus_http_requests_total",
                             "HTTP requests, by the class of the answer.",
                             "status",
@@ -46,6 +51,7 @@ const counter compression_saved{"plexus_compression_saved_bytes_total",
                                 "Bytes that compression took off the messages to clients."};
 const gauge connections{"plexus_connections", "Open TCP connections."};
 const gauge sessions{"plexus_clients", "Open client sessions."};
+const gauge queue_bytes{"plexus_queue_bytes", "Memory of what waits for readers that don't keep up."};
 const histogram publish_to_write{
     "plexus_publish_to_write_seconds",
     "From a publication's arrival on this node until it was handed to the kernel for all "

@@ -8,6 +8,8 @@ namespace {
 const runtime::metrics::counter published{"plexus_publications_total", "Publications appended through this node."};
 const runtime::metrics::counter duplicates{"plexus_publications_duplicate_total",
                                            "Publications whose idempotency key was known already."};
+const runtime::metrics::counter over_rate{"plexus_publications_rate_limited_total",
+                                          "Publications refused: over the channel's publications_per_second."};
 const runtime::metrics::counter recoveries{"plexus_recoveries_total",
                                            "Subscriptions that asked for what they missed.",
                                            "result",
@@ -73,8 +75,7 @@ void channel::begin(subscribe m) {
   result.recoverable = offered == config::offer::always || (offered == config::offer::asked && m.wants_position);
   result.positioned = result.recoverable;
   result.was_recovering = m.wants_recovery;
-  result.join_leave = options_.join_leave == config::offer::always ||
-                      (options_.join_leave == config::offer::asked && m.wants_join_leave);
+  result.kind = kind_of(m);
   if (offered != config::offer::no && m.wants_recovery && m.since) {
     joining_.push_back({std::move(m), {}});
     recover(std::prev(joining_.end()));
@@ -117,8 +118,7 @@ void channel::on_recovery(std::list<joiner>::iterator who, outcome<backplane::re
   result.recoverable = result.positioned = true;
   result.was_recovering = true;
   result.recovered = answer->recovered;
-  result.join_leave = options_.join_leave == config::offer::always ||
-                      (options_.join_leave == config::offer::asked && m.wants_join_leave);
+  result.kind = kind_of(m);
   if (answer->recovered) {
     result.at = {answer->top.epoch, m.since->offset};
     result.publications = std::move(answer->publications);
@@ -134,7 +134,17 @@ void channel::on_recovery(std::list<joiner>::iterator who, outcome<backplane::re
   enter(m, std::move(result));
 }
 
+subscriber_kind channel::kind_of(const subscribe& m) const noexcept {
+  subscriber_kind kind;
+  kind.join_leave = options_.join_leave == config::offer::always ||
+                    (options_.join_leave == config::offer::asked && m.wants_join_leave);
+  kind.delta = options_.delta && m.wants_delta;
+  kind.latest = options_.on_slow == config::slow_policy::latest;
+  return kind;
+}
+
 void channel::enter(subscribe& m, subscribed result) {
+  has_deltas_ = has_deltas_ || result.kind.delta;
   entered_.emplace(m.who.client, m.loop);
   ++on_loop_[m.loop];
   ++total_;
@@ -178,6 +188,13 @@ void channel::on_unsubscribe(const unsubscribe& m) {
 // -- publishing --------------------------------------------------------------------------------------------------
 
 void channel::on_publish(publish m) {
+  auto per_second = options_.publications_per_second;
+  if (!publications_.take({per_second, per_second}, m.accepted)) {
+    over_rate.add();
+    m.done(protocol::error_code::too_many_requests);
+    check_idle();
+    return;
+  }
   port_.in_use();
   ++under_way_;
   plane_.append(*name_, keep(), std::move(m.what),
@@ -217,18 +234,27 @@ void channel::emit(const protocol::publication_ptr& what, steady_clock::time_poi
     top_.offset = what->offset;
     for (auto& j : joining_) j.meanwhile.push_back(what);
   }
-  fan_out(protocol::publication_push{what}, accepted);
+  if (total_ == 0) {
+    last_.reset();
+    has_deltas_ = false;
+  } else if (has_deltas_) {
+    auto before = std::exchange(last_, options_.delta ? what : nullptr);
+    if (!options_.delta) before.reset();
+    fan_out(std::make_shared<const protocol::broadcast>(name_, protocol::publication_push{what}, std::move(before),
+                                                        accepted));
+  } else {
+    fan_out(std::make_shared<const protocol::broadcast>(name_, protocol::publication_push{what}, accepted));
+  }
 }
 
-void channel::fan_out(protocol::push what, steady_clock::time_point accepted) {
-  if (total_ == 0) return;
-  auto shared = std::make_shared<const protocol::broadcast>(name_, std::move(what), accepted);
+void channel::fan_out(const protocol::broadcast_ptr& what) {
   for (unsigned i = 0; i < on_loop_.size(); ++i)
-    if (on_loop_[i] > 0) port_.fan_out_to(i, shared);
+    if (on_loop_[i] > 0) port_.fan_out_to(i, what);
 }
 
 void channel::announce(protocol::push what) {
-  if (options_.join_leave != config::offer::no) fan_out(std::move(what), steady_clock::now());
+  if (options_.join_leave == config::offer::no || total_ == 0) return;
+  fan_out(std::make_shared<const protocol::broadcast>(name_, std::move(what), steady_clock::now()));
 }
 
 void channel::on_in_doubt() {

@@ -4,6 +4,7 @@
 
 #include "actors/channel/messages.hpp"
 #include "actors/protocol/broadcast.hpp"
+#include "actors/runtime/token_bucket.hpp"
 #include "config/settings.hpp"
 
 #include <deque>
@@ -72,9 +73,10 @@ private:
   void begin(subscribe m);
   void recover(std::list<joiner>::iterator who);
   void on_recovery(std::list<joiner>::iterator who, outcome<backplane::recovery> answer);
+  [[nodiscard]] subscriber_kind kind_of(const subscribe& m) const noexcept;
   void enter(subscribe& m, subscribed result);
   void emit(const protocol::publication_ptr& what, steady_clock::time_point accepted);
-  void fan_out(protocol::push what, steady_clock::time_point accepted);
+  void fan_out(const protocol::broadcast_ptr& what);
   void on_filled(outcome<backplane::recovery> answer);
   /// The log can't be trusted: everyone subscribes again.
   void lose_all();
@@ -92,10 +94,13 @@ private:
   std::vector<std::uint32_t> on_loop_;                ///< subscribers by loop
   std::unordered_map<std::string, unsigned> entered_; ///< client ids and their loops
   std::size_t total_ = 0;
-  std::size_t under_way_ = 0; ///< backplane calls that must be answered before the channel may end
+  runtime::token_bucket publications_; ///< for `publications_per_second`
+  std::size_t under_way_ = 0;          ///< backplane calls that must be answered before the channel may end
   bool has_members_ = false;
-  bool filling_ = false; ///< a hole is being read from the log
-  bool again_ = false;   ///< and must be once more: there was doubt, or more came than `behind_` holds
+  bool has_deltas_ = false;        ///< a subscriber gets deltas, or one did
+  protocol::publication_ptr last_; ///< with `has_deltas_`: what was fanned out last; the next delta starts from it
+  bool filling_ = false;           ///< a hole is being read from the log
+  bool again_ = false;             ///< and must be once more: there was doubt, or more came than `behind_` holds
   std::vector<protocol::publication_ptr> behind_; ///< came while a hole was being filled; at most `history_size`
 };
 

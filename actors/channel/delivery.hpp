@@ -21,6 +21,14 @@ struct session_id {
   friend bool operator==(const session_id&, const session_id&) = default;
 };
 
+/// What a subscriber gets of its channel. Settled when the subscription begins.
+struct subscriber_kind {
+  bool join_leave = false; ///< joins and leaves too
+  bool delta = false;      ///< publications as deltas where they are shorter
+  bool latest = false;     ///< while its socket takes no more, only the newest publication waits
+  friend bool operator==(const subscriber_kind&, const subscriber_kind&) = default;
+};
+
 /// Append this push to every subscriber of its channel on this loop.
 struct fan_out {
   protocol::broadcast_ptr what;
@@ -43,7 +51,7 @@ struct deliver {
 struct admit {
   session_id to;
   std::string channel;
-  bool join_leave = false;
+  subscriber_kind kind;
   std::string bytes;
   std::function<void()> then;
 };

@@ -2,6 +2,7 @@
 // What a channel actor understands. Sent through `channel_router::tell` from any loop; every `done` is called once,
 // on the channel's loop, unless the asker has left meanwhile.
 
+#include "actors/channel/delivery.hpp"
 #include "backplane/backplane.hpp"
 #include "presence/member_set.hpp"
 
@@ -26,7 +27,7 @@ struct subscribed {
   bool recoverable = false;
   bool was_recovering = false;
   bool recovered = false;
-  bool join_leave = false; ///< joins and leaves are pushed to this subscriber
+  subscriber_kind kind; ///< what is pushed to this subscriber
   std::vector<protocol::publication_ptr> publications;
 };
 
@@ -37,6 +38,7 @@ struct subscribe {
   unsigned loop = 0; ///< of the client's socket
   bool wants_position = false;
   bool wants_join_leave = false;
+  bool wants_delta = false;
   bool wants_recovery = false;             ///< `recover` was sent
   bool refuse_unrecoverable = false;       ///< error 112 instead of `recovered: false`
   std::optional<protocol::position> since; ///< with wants_recovery

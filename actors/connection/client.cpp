@@ -71,10 +71,15 @@ caf::actor client::self() const {
 }
 
 void client::on_message(const protocol::padded_text& text, moment now) {
+  handle(text, now, false);
+}
+
+void client::handle(const protocol::padded_text& text, moment now, bool again) {
   if (phase_ == phase::closed) return;
   auto good = codec_.decode(text, [&](const protocol::command& c) {
+    if (again) return dispatch(c, now);
     metrics::commands.add(1, c.body.index());
-    return dispatch(c, now);
+    return within_rate(c, now) ? dispatch(c, now) : phase_ != phase::closed;
   });
   if (!good && phase_ != phase::closed) close(protocol::disconnect_code::bad_request);
 }

@@ -11,6 +11,7 @@
 #include "actors/connection/held_token.hpp"
 #include "actors/connection/messages.hpp"
 #include "actors/connection/port.hpp"
+#include "actors/connection/rate_gate.hpp"
 #include "actors/connection/rights.hpp"
 #include "actors/connection/token.hpp"
 #include "actors/protocol/codec.hpp"
@@ -117,8 +118,13 @@ private:
   template <class T, class Make>
   std::function<void(backplane::outcome<T>)> answer(std::uint32_t id, Make make) const;
 
+  /// `again`: it waited for a channel's answer, and was counted when it came.
+  void handle(const protocol::padded_text& text, moment now, bool again);
+
   // client_connect.cpp
   bool dispatch(const protocol::command& c, moment now);
+  /// False: the command is over `client.rate` and has been answered.
+  bool within_rate(const protocol::command& c, moment now);
   void on(std::uint32_t id, const protocol::connect_command& c, moment now);
   void on(std::uint32_t id, const protocol::refresh_command& c, moment now);
   /// Whether the user or the token is refused by the API's word; of the connection's user.
@@ -143,6 +149,7 @@ private:
     std::string channel_info, data;
     std::optional<protocol::position> since;
     bool wants_position = false, wants_join_leave = false, wants_recovery = false, refuse_unrecoverable = false;
+    bool wants_delta = false;
     std::int64_t expires_at = 0;
     std::unique_ptr<held_token> token;
   };
@@ -194,6 +201,7 @@ private:
     protocol::connect_reply reply;
   };
   std::unique_ptr<pending_connect> connecting_;
+  std::unique_ptr<rate_gate> rate_; ///< while a rate is configured
 
   time_point ping_at_; ///< before connecting: the connect time-out
   time_point pinged_at_{};

@@ -27,6 +27,32 @@ bool client::dispatch(const protocol::command& c, moment now) {
   return phase_ != phase::closed;
 }
 
+// A pong answers the node: it isn't the client's choice when to send one.
+bool client::within_rate(const protocol::command& c, moment now) {
+  auto& limits = env_.settings->client.rate;
+  if (!rate_gate::needed(limits)) {
+    rate_.reset();
+    return true;
+  }
+  if (std::holds_alternative<protocol::pong_command>(c.body)) return true;
+  if (!rate_) rate_ = std::make_unique<rate_gate>();
+  switch (rate_->judge(limits, c.raw.size(), now.steady)) {
+  case rate_gate::verdict::pass:
+    return true;
+  case rate_gate::verdict::too_many_commands:
+    metrics::rate_limited.add(1, 0);
+    break;
+  case rate_gate::verdict::too_many_bytes:
+    metrics::rate_limited.add(1, 1);
+    break;
+  case rate_gate::verdict::give_up:
+    close(disconnect_code::too_many_requests);
+    return false;
+  }
+  if (c.id > 0) refuse(c.id, error_code::too_many_requests);
+  return false;
+}
+
 void client::on(std::uint32_t id, const protocol::connect_command& c, moment now) {
   auto& conf = env_.settings->client;
   claims who;

@@ -10,7 +10,7 @@ namespace plexus::connection {
 
 namespace metrics {
 
-extern const runtime::metrics::counter commands;
+extern const runtime::metrics::counter commands, rate_limited;
 void count_error(protocol::error_code code);
 void count_disconnect(std::uint16_t code);
 void count_refused(token_fault why);

@@ -40,6 +40,9 @@ const runtime::metrics::counter commands{"plexus_client_commands_total",
                                          {"pong", "connect", "subscribe", "unsubscribe", "publish", "presence",
                                           "presence_stats", "history", "rpc", "refresh", "sub_refresh", "send"}};
 
+const runtime::metrics::counter rate_limited{
+    "plexus_client_rate_limited_total", "Commands over client.rate, by the rate.", "rate", {"commands", "bytes"}};
+
 void count_error(protocol::error_code code) {
   errors.add(1, static_cast<std::size_t>(&protocol::entry(code) - protocol::errors().data()));
 }

@@ -91,6 +91,7 @@ void client::on(std::uint32_t id, const protocol::subscribe_command& c, moment n
   r.wants_position = c.positioned || c.recoverable || c.recover;
   r.wants_join_leave = c.join_leave;
   r.wants_recovery = c.recover;
+  r.wants_delta = c.delta == "fossil";
   r.refuse_unrecoverable = (c.flags & 2) != 0 && c.recoverable;
   if (c.recover) r.since = protocol::position{std::string(c.since.epoch), c.since.offset};
   open(std::move(r), now);
@@ -113,6 +114,7 @@ void client::open(open_request r, moment now) {
   m.wants_position = r.wants_position || r.id == 0;
   m.wants_join_leave = r.wants_join_leave || r.id == 0;
   m.wants_recovery = r.wants_recovery;
+  m.wants_delta = r.wants_delta;
   m.refuse_unrecoverable = r.refuse_unrecoverable;
   m.since = std::move(r.since);
   m.max_recovered = env_.settings->client.max_recovered;
@@ -145,7 +147,8 @@ void client::open(open_request r, moment now) {
     reply.was_recovering = result->was_recovering;
     reply.publications = std::move(result->publications);
     reply.data = data;
-    channel::admit a{session, channel, result->join_leave, {}, {}};
+    reply.delta = result->kind.delta;
+    channel::admit a{session, channel, result->kind, {}, {}};
     if (in_connect)
       told.reply = std::make_shared<protocol::subscribe_reply>(std::move(reply));
     else if (id > 0)
@@ -195,7 +198,7 @@ void client::on_sub_result(sub_result& m, moment now) {
     }
     if ((m.reply || m.error) && --connecting_->left == 0) finish_connect();
   }
-  for (auto& text : behind) on_message(text, now);
+  for (auto& text : behind) handle(text, now, true);
 }
 
 void client::end_subscription(std::size_t index, bool clean) {

@@ -1,6 +1,6 @@
 #pragma once
-// A push that goes to all subscribers of a channel: encoded at most once for each format, by the first loop that
-// needs it, and shared by all (design: encode once, share immutable bytes).
+// A push that goes to all subscribers of a channel: encoded at most once for each format and form of its data, by
+// the first loop that needs it, and shared by all. A delta is made once for all of them.
 
 #include "actors/protocol/codec.hpp"
 #include "actors/protocol/reply.hpp"
@@ -23,27 +23,49 @@ public:
   broadcast(std::shared_ptr<const std::string> channel, push what, clock::time_point accepted) :
       channel_(std::move(channel)), what_(std::move(what)), accepted_(accepted) {}
 
+  /// A publication that is asked for in the forms of deltas too. `before`: what every subscriber that gets deltas
+  /// has got last; null: there was none.
+  broadcast(std::shared_ptr<const std::string> channel, publication_push what, publication_ptr before,
+            clock::time_point accepted) :
+      broadcast(std::move(channel), std::move(what), accepted) {
+    deltas_ = std::make_unique<delta_part>();
+    deltas_->before = std::move(before);
+  }
+
   [[nodiscard]] const std::string& channel() const noexcept { return *channel_; }
   [[nodiscard]] clock::time_point accepted() const noexcept { return accepted_; }
   /// Joins and leaves go only to subscribers that get them.
   [[nodiscard]] bool for_join_leave_only() const noexcept {
     return std::holds_alternative<join_push>(what_) || std::holds_alternative<leave_push>(what_);
   }
-  /// The whole push in a format, without the transport's framing.
-  [[nodiscard]] const std::string& bytes(format f) const;
+  [[nodiscard]] bool is_publication() const noexcept { return std::holds_alternative<publication_push>(what_); }
+  /// The whole push in a format, without the transport's framing. Forms other than `plain` differ for publications
+  /// that were made for them; `data_form::delta` is the whole data where a delta would not be shorter.
+  [[nodiscard]] const std::string& bytes(format f, data_form how = data_form::plain) const;
   /// The same packed by `pack`, made once as well: compressed, for those transports that agreed to it. All callers
   /// pack alike.
-  [[nodiscard]] const std::string& packed(format f, std::string (*pack)(std::string_view)) const;
+  [[nodiscard]] const std::string& packed(format f, std::string (*pack)(std::string_view),
+                                          data_form how = data_form::plain) const;
 
 private:
   struct form {
+    std::once_flag once, pack_once;
+    std::string bytes, packed;
+  };
+  /// Encoded.
+  form& made(format f, data_form how) const;
+  /// Only in channels with such subscribers.
+  struct delta_part {
+    publication_ptr before;
     std::once_flag once;
-    std::string bytes;
+    std::string delta;
+    std::array<form, format_count> whole, changed;
   };
   std::shared_ptr<const std::string> channel_;
   push what_;
   clock::time_point accepted_;
-  mutable std::array<form, format_count> forms_, packed_;
+  mutable std::array<form, format_count> forms_;
+  std::unique_ptr<delta_part> deltas_;
 };
 
 using broadcast_ptr = std::shared_ptr<const broadcast>;

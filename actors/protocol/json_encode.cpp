@@ -35,7 +35,7 @@ void append_reply(std::string& out, const subscribe_reply& what) {
   to.text("epoch", what.at.epoch);
   if (!what.publications.empty()) {
     to.key("publications");
-    json::append_publications(out, what.publications);
+    json::append_publications(out, what.publications, what.delta ? data_form::whole : data_form::plain);
   }
   to.flag("recovered", what.recovered);
   to.number("offset", what.at.offset);
@@ -92,7 +92,7 @@ void append_reply(std::string& out, const sub_refresh_reply& what) {
 }
 
 void append_reply(std::string& out, const publication_push& what) {
-  json::append_publication(out, *what.what);
+  json::append_publication(out, *what.what, what.form, what.delta);
 }
 
 void write_info(std::string& out, const client_info& info) {

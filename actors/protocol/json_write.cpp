@@ -57,6 +57,19 @@ void append_client_info(std::string& out, const client_info& info) {
 
 namespace {
 
+/// As a string, where deltas were agreed on: the client applies a delta to the text that is in it.
+void append_payload_text(std::string& out, const publication& what, data_form form, std::string_view delta) {
+  if (form == data_form::delta) {
+    append_string(out, delta);
+  } else if (what.binary) {
+    std::string text;
+    append_base64(text, what.data);
+    append_string(out, text);
+  } else {
+    append_string(out, what.data.empty() ? std::string_view("null") : std::string_view(what.data));
+  }
+}
+
 /// Whatever the bytes are, one JSON value on one line: they stand among others' messages.
 void append_payload(std::string& out, const publication& what) {
   if (what.data.empty())
@@ -69,10 +82,13 @@ void append_payload(std::string& out, const publication& what) {
 
 } // namespace
 
-void append_publication(std::string& out, const publication& what) {
+void append_publication(std::string& out, const publication& what, data_form form, std::string_view delta) {
   object_writer to(out);
   to.key("data");
-  append_payload(out, what);
+  if (form == data_form::plain)
+    append_payload(out, what);
+  else
+    append_payload_text(out, what, form, delta);
   if (what.info) {
     to.key("info");
     append_client_info(out, *what.info);
@@ -89,12 +105,13 @@ void append_publication(std::string& out, const publication& what) {
     });
     out += '}';
   }
+  to.flag("delta", form == data_form::delta);
   to.close();
 }
 
-void append_publications(std::string& out, const std::vector<publication_ptr>& list) {
+void append_publications(std::string& out, const std::vector<publication_ptr>& list, data_form form) {
   out += '[';
-  append_all(out, list, [&](const publication_ptr& one) { append_publication(out, *one); });
+  append_all(out, list, [&](const publication_ptr& one) { append_publication(out, *one, form); });
   out += ']';
 }
 

@@ -46,9 +46,12 @@ void append_all(std::string& out, const Range& range, Write&& write) {
 }
 
 void append_client_info(std::string& out, const client_info& info);
-void append_publication(std::string& out, const publication& what);
+/// `delta` stands in the place of the data with `data_form::delta`.
+void append_publication(std::string& out, const publication& what, data_form form = data_form::plain,
+                        std::string_view delta = {});
 /// An array.
-void append_publications(std::string& out, const std::vector<publication_ptr>& list);
+void append_publications(std::string& out, const std::vector<publication_ptr>& list,
+                         data_form form = data_form::plain);
 
 // What clients and back ends are answered alike. Zeros and empty lists are written: both read them without a
 // default.

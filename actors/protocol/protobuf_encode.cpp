@@ -56,9 +56,9 @@ void write(writer& to, const client_info& info) {
   to.bytes(f::chan_info, info.channel_info);
 }
 
-void write(writer& to, const publication& what) {
+void write(writer& to, const publication& what, data_form form = data_form::plain, std::string_view delta = {}) {
   namespace f = field::publication;
-  to.bytes(f::data, what.data);
+  to.bytes(f::data, form == data_form::delta ? delta : std::string_view(what.data));
   if (what.info) to.message(f::info, [&](writer& in) { write(in, *what.info); });
   to.number(f::offset, what.offset);
   for (const auto& [key, value] : what.tags)
@@ -67,6 +67,7 @@ void write(writer& to, const publication& what) {
       in.bytes(field::map::value, value);
     });
   if (what.offset == 1) to.bytes(f::epoch, what.epoch);
+  to.flag(f::delta, form == data_form::delta);
 }
 
 void write(writer& to, field::number n, const std::vector<publication_ptr>& list) {
@@ -156,7 +157,7 @@ void write(writer& to, const sub_refresh_reply& what) {
 }
 
 void write(writer& to, const publication_push& what) {
-  write(to, *what.what);
+  write(to, *what.what, what.form, what.delta);
 }
 
 void write(writer& to, const join_push& what) {

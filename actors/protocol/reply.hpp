@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -14,6 +15,14 @@ namespace plexus::protocol {
 
 struct error_reply {
   error_code code = error_code::internal;
+};
+
+/// How a publication's data travels. Once deltas were agreed on, formats that embed data as JSON carry it as a
+/// string, so that a delta can stand in its place.
+enum class data_form : std::uint8_t {
+  plain, ///< no deltas were agreed on
+  whole, ///< agreed on, but this one is whole
+  delta, ///< what changed since the publication before
 };
 
 /// Zero-valued fields are left out on the wire.
@@ -26,8 +35,8 @@ struct subscribe_reply {
   bool recovered = false;
   bool was_recovering = false;
   std::vector<publication_ptr> publications;
-  std::string data; ///< JSON text or empty
-  bool delta = false;
+  std::string data;   ///< JSON text or empty
+  bool delta = false; ///< deltas are agreed on; `publications` are then in `data_form::whole`
 };
 
 struct connect_reply {
@@ -83,6 +92,8 @@ using reply =
 
 struct publication_push {
   publication_ptr what;
+  data_form form = data_form::plain;
+  std::string_view delta = {}; ///< with `data_form::delta`: stands in the place of the data
 };
 struct join_push {
   client_info info;

@@ -16,8 +16,11 @@ namespace {
 
 // A turn ends when nothing is ready or after so many rounds: a flood on one socket must not keep the others from
 // being written to.
-constexpr int rounds_a_turn = 16;
-constexpr std::size_t completions_a_round = 256;
+constexpr int rounds_a_turn = 64;
+constexpr std::size_t completions_a_round = 64;
+// Then what there is to write is written, however much else is ready: thousands who connect at once must not hold
+// up those who are here.
+constexpr std::chrono::milliseconds longest_gathering{4};
 constexpr std::size_t messages_a_resume = 100;
 
 thread_local loop* current_loop = nullptr;
@@ -137,7 +140,7 @@ void loop::turn(bool wait) {
     guarded("a timer", [this] { timers_.advance(now()); });
     done += run_ready();
     done += run_deferred();
-    if (done == 0) break;
+    if (done == 0 || clock::now() - woke > longest_gathering) break;
   }
   for (auto& hook : flush_hooks_) guarded("a flush", hook);
   schedule_tick();

@@ -23,8 +23,12 @@ int main(int count, char** words) {
       run_connect(what);
     } else if (what.phase == "churn") {
       run_churn(what);
+    } else if (what.phase == "crowd") {
+      run_crowd(what);
+    } else if (what.phase == "pace") {
+      run_pace(what);
     } else {
-      throw std::runtime_error("the first word is fanout, hold, connect or churn");
+      throw std::runtime_error("the first word is fanout, hold, connect, churn, crowd or pace");
     }
     return 0;
   } catch (const std::exception& error) {

@@ -32,6 +32,7 @@ void read_option(options& into, std::string_view name, const std::string& value)
   if (name == "--in-flight") return read_number(into.in_flight, name, value);
   if (name == "--outstanding") return read_number(into.outstanding, name, value);
   if (name == "--data") return read_number(into.data_size, name, value);
+  if (name == "--rate") return read_number(into.rate, name, value);
   if (name == "--seconds") return read_number(into.seconds, name, value);
   if (name == "--timeout") return read_number(into.timeout, name, value);
   if (name == "--channels") return read_number(into.channels, name, value);

@@ -19,6 +19,7 @@ struct options {
   std::size_t in_flight = 64;      ///< dials under way together
   std::size_t outstanding = 1;     ///< `fanout`: publications under way
   std::size_t data_size = 64;      ///< `fanout`: bytes of a publication's data
+  double rate = 5000;              ///< `pace`: publications a second
   double seconds = 3;              ///< `fanout`: how long to measure
   double timeout = 120;            ///< for the whole phase, without what `hold` holds
   std::uint64_t channels = 1;      ///< connections are spread over so many; 0: each has its own

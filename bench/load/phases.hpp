@@ -21,4 +21,13 @@ void run_connect(const options& what);
 /// cleanly, the others by closing the socket.
 void run_churn(const options& what);
 
+/// Opens `connections` and prints a line; for each line on standard input drops all of them without a close frame,
+/// opens them again at once, and prints how long that took.
+void run_crowd(const options& what);
+
+/// `connections` subscribers of a channel each, and a publisher that publishes `rate` times a second, to one after
+/// the other. For each line on standard input, and at its end, prints the latencies since the last one. A
+/// publication that is lost, doubled or out of order is an error.
+void run_pace(const options& what);
+
 } // namespace plexus::bench

@@ -23,27 +23,23 @@ TEST_CASE("the defaults are all served") {
 
 TEST_CASE("what isn't served yet is told instead of ignored") {
   const auto got =
-      load_all(R"({"channels":{"default":{"delta":true}}})", {"PLEXUS_CHANNELS__DEFAULT__ON_SLOW=latest"});
+      load_all(R"({"channels":{"default":{"actor":"poll"}}})", {"PLEXUS_CHANNELS__DEFAULT__DURABILITY=replicated"});
   lines told;
   for (const auto& f : unserved(got.values, got.where)) told.push_back(to_string(f));
   const std::string not_yet = " (this version of Plexus does not serve it yet)";
-  CHECK(told == lines{"plexus.json: channels.default.delta: found true, expected false" + not_yet,
-                      "environment PLEXUS_CHANNELS__DEFAULT__ON_SLOW: channels.default.on_slow: found \"latest\", "
-                      "expected \"disconnect\"" +
+  CHECK(told == lines{"plexus.json: channels.default.actor: found \"poll\", expected \"\"" + not_yet,
+                      "environment PLEXUS_CHANNELS__DEFAULT__DURABILITY: channels.default.durability: found "
+                      "\"replicated\", expected \"fast\"" +
                           not_yet});
   // Without the sources the lines begin with the key.
-  CHECK(to_string(unserved(got.values)[0]) == "channels.default.delta: found true, expected false" + not_yet);
+  CHECK(to_string(unserved(got.values)[0]) == "channels.default.actor: found \"poll\", expected \"\"" + not_yet);
 }
 
 TEST_CASE("every setting that this version can't honour is found") {
   for (const auto* assignment :
-       {"backplane.url=redis://h:6379/0", R"(plugins=["x.so"])", "admin.secret=x", "node.max_queue_memory=1",
-        "client.rate.commands_per_second=1", "client.rate.bytes_per_second=1", "client.rate.burst=1",
-        "channels.default.actor=poll", "channels.default.delta=true", "channels.default.on_slow=latest",
-        "channels.default.durability=replicated", "channels.default.publications_per_second=0.5",
-        "channels.namespaces.a.actor=poll", "channels.namespaces.a.delta=true",
-        "channels.namespaces.a.on_slow=latest", "channels.namespaces.a.durability=replicated",
-        "channels.namespaces.a.publications_per_second=0.5"}) {
+       {"backplane.url=redis://h:6379/0", R"(plugins=["x.so"])", "admin.secret=x", "channels.default.actor=poll",
+        "channels.default.durability=replicated", "channels.namespaces.a.actor=poll",
+        "channels.namespaces.a.durability=replicated"}) {
     const std::string text = assignment;
     CHECK(left_out({text}) == lines{text.substr(0, text.find('='))});
   }
@@ -70,15 +66,22 @@ TEST_CASE("served settings are not told") {
                   "listen.connects_per_second_per_address=5",
                   "log.format=json",
                   "node.loops=2",
-                  R"(client.allowed_origins=["*"])"})
+                  R"(client.allowed_origins=["*"])",
+                  "node.max_queue_memory=1",
+                  "client.rate.commands_per_second=1",
+                  "client.rate.bytes_per_second=1",
+                  "client.rate.burst=1",
+                  "channels.default.delta=true",
+                  "channels.default.on_slow=latest",
+                  "channels.namespaces.a.publications_per_second=0.5"})
             .empty());
 }
 
 TEST_CASE("what a namespace has from the default is told once") {
-  CHECK(left_out({"channels.default.delta=true", "channels.namespaces.a.presence=true"}) ==
-        lines{"channels.default.delta"});
-  CHECK(left_out({"channels.default.delta=true", "channels.namespaces.a.delta=false"}) ==
-        lines{"channels.default.delta"});
+  CHECK(left_out({"channels.default.durability=replicated", "channels.namespaces.a.presence=true"}) ==
+        lines{"channels.default.durability"});
+  CHECK(left_out({"channels.default.durability=replicated", "channels.namespaces.a.durability=fast"}) ==
+        lines{"channels.default.durability"});
   CHECK(left_out({"channels.default.actor=x", "channels.namespaces.a.actor=y"}) ==
         lines{"channels.default.actor", "channels.namespaces.a.actor"});
 }

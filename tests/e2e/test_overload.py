@@ -250,7 +250,7 @@ async def test_publications_per_second_of_a_channel(plexus, wire):
 async def test_on_slow_latest_keeps_the_client(plexus, wire):
     node = await plexus(
         {
-            "client": {"max_queue_size": 256 * 1024},
+            "client": {"max_queue_size": 256 * 1024, "ping_interval": "0s"},  # who is deaf doesn't answer pings
             "channels": {"namespaces": {"last": {"subscribe": "user", "on_slow": "latest"}}},
         }
     )
@@ -261,7 +261,7 @@ async def test_on_slow_latest_keeps_the_client(plexus, wire):
 
     def to_the_last():
         got = b""
-        while b'"n":199,' not in got:
+        while b'"n": 199,' not in got:
             data = deaf.socket.recv(65536)
             assert data, "closed"
             got = got[-100:] + data

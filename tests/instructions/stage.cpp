@@ -153,14 +153,14 @@ public:
 
   caf::behavior make_behavior() override {
     return {
-        [this](const channel::fan_out& m) { of_.table.emit(*m.what); },
+        [this](const channel::fan_out& m) { of_.table.emit(m.what); },
         [this](const channel::deliver& m) {
           of_.send(m.to, m.bytes);
           if (m.then) m.then();
         },
         [this](const channel::admit& m) {
           of_.send(m.to, m.bytes);
-          if (auto* s = of_.find(m.to)) of_.table.add(*s, m.channel, m.join_leave);
+          if (auto* s = of_.find(m.to)) of_.table.add(*s, m.channel, m.kind);
           if (m.then) m.then();
         },
         [this](const channel::dissolve&) { ++of_.got.others; },

@@ -1,113 +1,95 @@
-// The order of what waits for a socket, over a real pair of sockets.
 #include "transport/outbound.hpp"
 
 #include <doctest/doctest.h>
 
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <array>
 #include <string>
+#include <sys/socket.h>
+#include <unistd.h>
 
 using namespace plexus::transport;
 
 namespace {
 
-struct sockets {
-  sockets() { REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends.data()) == 0); }
-  ~sockets() {
-    for (auto end : ends) ::close(end);
+struct socket_pair {
+  socket_pair() {
+    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends.data()) == 0);
+    const int small = 4096;
+    ::setsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &small, sizeof small);
   }
-  /// All that has arrived.
-  std::string arrived() const {
-    std::string out(4096, 0);
-    std::string all;
-    for (ssize_t got; (got = ::recv(ends[1], out.data(), out.size(), MSG_DONTWAIT)) > 0;)
-      all.append(out, 0, static_cast<std::size_t>(got));
-    return all;
+  ~socket_pair() {
+    for (int end : ends) ::close(end);
+  }
+  std::string read() const {
+    std::string got(1 << 20, '\0');
+    const auto size = ::recv(ends[1], got.data(), got.size(), MSG_DONTWAIT);
+    got.resize(size > 0 ? static_cast<std::size_t>(size) : 0);
+    return got;
   }
   std::array<int, 2> ends{};
 };
 
-segment shared(std::string_view text) {
-  chunk_ptr c{new chunk};
-  c->bytes = text;
-  return {c, 0, static_cast<std::uint32_t>(text.size())};
+segment piece(char letter, std::size_t size, std::uint64_t skippable = 0) {
+  chunk_ptr made{new chunk};
+  made->bytes.assign(size, letter);
+  made->skippable = skippable;
+  made->count();
+  return {made, 0, static_cast<std::uint32_t>(size)};
+}
+
+std::string rest(outbound& out, const socket_pair& on) {
+  std::string got;
+  while (!out.empty()) {
+    CHECK(out.write_to(on.ends[0]) != outbound::result::failed);
+    got += on.read();
+  }
+  return got + on.read();
 }
 
 } // namespace
 
-TEST_CASE("own bytes and shared ones go out in the order they came") {
-  sockets s;
+TEST_CASE("what may be skipped is dropped, and the channels are told") {
   outbound out;
-  out.append("a");
-  out.append("b");
-  out.append(shared("C"));
-  out.append("d");
-  CHECK(out.size() == 4);
-  CHECK(out.write_to(s.ends[0]) == outbound::result::drained);
-  CHECK(s.arrived() == "abCd");
-  CHECK(out.empty());
-  CHECK(out.size() == 0);
+  socket_pair pair;
+  out.append(piece('a', 10, 7));
+  out.append(piece('b', 10));
+  out.append(piece('c', 10, 9));
+  const auto dropped = out.drop_skippable();
+  CHECK(dropped == std::vector<std::uint64_t>{7, 9});
+  CHECK(out.size() == 10);
+  CHECK(rest(out, pair) == std::string(10, 'b'));
 }
 
-TEST_CASE("the connect reply goes behind the handshake's answer and before what was held back") {
-  sockets s;
-  outbound out;
-  out.append("101 ");
-  out.set_mark();
-  out.append("push ");
-  out.insert_at_mark("connect ");
-  CHECK(out.write_to(s.ends[0]) == outbound::result::drained);
-  CHECK(s.arrived() == "101 connect push ");
-}
-
-TEST_CASE("the connect reply finds its place in a queue whose contents were dropped") {
-  sockets s;
-  outbound out;
-  out.append(shared("101 "));
-  out.append(shared("x"));
-  out.set_mark();
-  CHECK(out.drop_unsent() == 5);
-  out.insert_at_mark("connect");
-  CHECK(out.write_to(s.ends[0]) == outbound::result::drained);
-  CHECK(s.arrived() == "connect");
-}
-
-TEST_CASE("a frame that is half-way out stays when the rest is dropped") {
-  outbound out;
-  out.append_rest(shared("half"), 2);
-  out.append(shared("whole"));
-  CHECK(out.size() == 7);
-  CHECK(out.drop_unsent() == 5);
-  CHECK(out.size() == 2);
-  sockets s;
-  CHECK(out.write_to(s.ends[0]) == outbound::result::drained);
-  CHECK(s.arrived() == "lf");
-}
-
-TEST_CASE("a frame that was refused whole may be dropped") {
-  outbound out;
-  out.append_rest(shared("none"), 0);
-  CHECK(out.drop_unsent() == 4);
-  CHECK(out.empty());
-}
-
-TEST_CASE("a full socket says so and loses nothing") {
-  sockets s;
-  outbound out;
-  const std::string large(1 << 20, 'x');
-  out.append(shared(large));
-  out.append("end");
-  CHECK(out.write_to(s.ends[0]) == outbound::result::blocked);
-  std::string all;
-  auto last = outbound::result::blocked;
-  for (int i = 0; i < 10'000 && last == outbound::result::blocked; ++i) {
-    all += s.arrived();
-    last = out.write_to(s.ends[0]);
+TEST_CASE("what is half-way out stays, whatever is dropped") {
+  for (const bool all : {false, true}) {
+    outbound out;
+    socket_pair pair;
+    const std::size_t size = 300'000;
+    out.append(piece('a', size, 7));
+    out.append(piece('b', 10, 7));
+    REQUIRE(out.write_to(pair.ends[0]) == outbound::result::blocked);
+    if (all)
+      CHECK(out.drop_unsent() == 10);
+    else
+      CHECK(out.drop_skippable() == std::vector<std::uint64_t>{7});
+    CHECK(rest(out, pair) == std::string(size, 'a'));
   }
-  all += s.arrived();
-  CHECK(last == outbound::result::drained);
-  CHECK(all.size() == large.size() + 3);
-  CHECK(all.ends_with("xend"));
+}
+
+TEST_CASE("the rest of a piece doesn't keep all of it in memory") {
+  const auto before = chunk::held;
+  outbound out;
+  socket_pair pair;
+  {
+    auto shared = piece('a', 1'000'000);
+    shared.from = 900'000;
+    out.append(shared);
+  }
+  REQUIRE(out.write_to(pair.ends[0]) == outbound::result::blocked);
+  CHECK(chunk::held - before > 1'000'000);
+  out.drop_unsent();
+  CHECK(chunk::held - before < 150'000);
+  const auto got = rest(out, pair);
+  CHECK(got == std::string(100'000, 'a'));
+  CHECK(chunk::held == before);
 }

@@ -17,6 +17,8 @@ namespace {
 struct noted_port final : channel_port {
   void fan_out_to(unsigned loop, const protocol::broadcast_ptr& what) override {
     emitted.emplace_back(loop, what->bytes(protocol::format::json));
+    deltas.push_back(what->bytes(protocol::format::json, protocol::data_form::delta).find(R"("delta":true)") !=
+                     std::string::npos);
   }
   void dissolve_on(unsigned loop) override { dissolved.push_back(loop); }
   void presence_enter(const protocol::client_info& who) override { entered.push_back(who.client); }
@@ -24,6 +26,7 @@ struct noted_port final : channel_port {
   void idle() override { is_idle = true; }
   void in_use() override { is_idle = false; }
   std::vector<std::pair<unsigned, std::string>> emitted;
+  std::vector<bool> deltas; ///< whether those who get deltas got one
   std::vector<unsigned> dissolved;
   std::vector<std::string> entered;
   std::vector<std::pair<std::string, bool>> left;
@@ -279,10 +282,55 @@ TEST_CASE("joins are pushed only where the namespace says so") {
   asks.wants_join_leave = true;
   b.it->on_subscribe(std::move(asks));
   b.settle();
-  CHECK_FALSE(b.answers[0].second->join_leave);
-  CHECK(b.answers[1].second->join_leave);
+  CHECK_FALSE(b.answers[0].second->kind.join_leave);
+  CHECK(b.answers[1].second->kind.join_leave);
   b.it->announce(protocol::join_push{{"u", "b", "", ""}});
   CHECK(b.port.emitted.size() == 1);
+}
+
+TEST_CASE("deltas are for who asks, where the channel has them, and start from what was emitted last") {
+  auto o = with_history();
+  o.delta = true;
+  o.on_slow = config::slow_policy::latest;
+  bench b(o);
+  b.it->on_subscribe(b.request("a"));
+  auto asks = b.request("b");
+  asks.wants_delta = true;
+  b.it->on_subscribe(std::move(asks));
+  b.settle();
+  CHECK_FALSE(b.answers[0].second->kind.delta);
+  CHECK(b.answers[1].second->kind.delta);
+  CHECK(b.answers[0].second->kind.latest);
+  const std::string pad(100, 'x');
+  for (const auto* n : {"1", "2"}) {
+    b.publish_text("\"" + pad + n + "\"");
+    b.settle();
+  }
+  REQUIRE(b.port.deltas.size() == 2);
+  CHECK_FALSE(b.port.deltas[0]);
+  CHECK(b.port.deltas[1]);
+  o.delta = false; // by a reload: nothing to start from, and again none after the next change
+  b.it->set_options(o);
+  b.publish_text("\"" + pad + "3\"");
+  b.settle();
+  o.delta = true;
+  b.it->set_options(o);
+  for (const auto* n : {"4", "5"}) {
+    b.publish_text("\"" + pad + n + "\"");
+    b.settle();
+  }
+  CHECK(b.port.deltas == std::vector<bool>{false, true, false, false, true});
+}
+
+TEST_CASE("over its rate a channel refuses, and is not kept alive by it") {
+  auto o = with_history();
+  o.publications_per_second = 2;
+  bench b(o);
+  for (int i = 0; i < 4; ++i) b.publish_text("1");
+  b.settle();
+  REQUIRE(b.appends.size() == 4);
+  CHECK(std::count_if(b.appends.begin(), b.appends.end(), [](auto& a) { return a.ok(); }) == 2);
+  CHECK(b.port.is_idle);
 }
 
 TEST_CASE("on two nodes each subscriber sees every publication once and in order") {

@@ -134,6 +134,34 @@ TEST_CASE("a publication has its payload untouched and its epoch with the first 
         R"({"push":{"channel":"c","pub":{"data":1,"offset":18446744073709551615}}})");
 }
 
+TEST_CASE("where deltas were agreed on the data is a string, whole or not") {
+  CHECK(bytes("c", publication_push{pub(2, R"({"a":"b"})"), data_form::whole, {}}) ==
+        R"({"push":{"channel":"c","pub":{"data":"{\"a\":\"b\"}","offset":2}}})");
+  CHECK(bytes("c", publication_push{pub(2, "whatever"), data_form::delta, "3\n3@0,0;"}) ==
+        R"({"push":{"channel":"c","pub":{"data":"3\n3@0,0;","offset":2,"delta":true}}})");
+  subscribe_reply result;
+  result.delta = result.recovered = true;
+  result.publications = {pub(2, "[1]")};
+  CHECK(bytes(reply{result}) ==
+        R"({"id":7,"subscribe":{"publications":[{"data":"[1]","offset":2}],"recovered":true,"delta":true}})");
+}
+
+TEST_CASE("a broadcast is the same for all but publications with deltas") {
+  const auto name = std::make_shared<const std::string>("c");
+  const auto before = pub(1, "\"" + std::string(100, 'a') + "1\""),
+             after = pub(2, "\"" + std::string(100, 'a') + "2\"");
+  const broadcast plain(name, publication_push{after}, {});
+  CHECK(&plain.bytes(format::json, data_form::delta) == &plain.bytes(format::json));
+  const broadcast join(name, join_push{nobody}, {});
+  CHECK(&join.bytes(format::json, data_form::whole) == &join.bytes(format::json));
+  const broadcast first(name, publication_push{after}, nullptr, {});
+  CHECK(first.bytes(format::json, data_form::delta) == first.bytes(format::json, data_form::whole));
+  const broadcast next(name, publication_push{after}, before, {});
+  CHECK(next.bytes(format::json, data_form::delta).find(R"("delta":true)") != std::string::npos);
+  CHECK(next.bytes(format::json, data_form::delta).size() < next.bytes(format::json).size());
+  CHECK(next.bytes(format::json, data_form::whole).find(R"("data":"\"aaa)") != std::string::npos);
+}
+
 TEST_CASE("a client's publication says whose it is, and tags are texts") {
   publication full;
   full.offset = 2;

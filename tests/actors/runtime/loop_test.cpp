@@ -6,6 +6,7 @@
 
 #include <doctest/doctest.h>
 
+#include <functional>
 #include <future>
 #include <thread>
 
@@ -124,6 +125,20 @@ TEST_CASE("a turn flushes once, after everything that was ready") {
   REQUIRE(order.size() == 4);
   CHECK(order.front() == "posted");
   CHECK(order.back() == "flush");
+}
+
+TEST_CASE("a turn flushes in time, however much there is to do") {
+  runtime rt(1);
+  auto& loop = rt.at(0);
+  int flushes = 0, done = 0;
+  loop.at_turn_end([&] { ++flushes; });
+  std::function<void()> work = [&] {
+    std::this_thread::sleep_for(1ms); // stands for a round's work
+    if (++done < 60) loop.defer([&] { work(); });
+  };
+  loop.defer([&] { work(); });
+  while (done < 60) loop.turn(true); // it doesn't sleep while something is left
+  CHECK(flushes > 3);
 }
 
 TEST_CASE("a task that throws is counted and costs nobody else anything") {

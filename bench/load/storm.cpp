@@ -1,0 +1,164 @@
+#include "load/phases.hpp"
+
+#include "load/lines.hpp"
+#include "load/process.hpp"
+#include "load/swarm.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <cstdio>
+#include <stdexcept>
+
+namespace plexus::bench {
+namespace {
+
+/// Connections that stay until they are told to go and come again, all at once.
+class crowd final : public phase {
+public:
+  void on_ready(swarm&, client&) override { ++ready_; }
+  void on_closed(swarm&, client&) override { --ready_; }
+  [[nodiscard]] std::size_t ready() const noexcept { return ready_; }
+
+private:
+  std::size_t ready_ = 0;
+};
+
+constexpr std::string_view stamp_mark = R"("t":)", number_mark = R"("n":)";
+
+std::uint64_t number_behind(std::string_view text, std::string_view mark) {
+  const auto at = text.find(mark);
+  std::uint64_t value = 0;
+  if (at == std::string_view::npos ||
+      std::from_chars(text.data() + at + mark.size(), text.data() + text.size(), value).ec != std::errc{}) {
+    throw std::runtime_error("a damaged publication: " + std::string(text));
+  }
+  return value;
+}
+
+/// Publishes at a steady rate, to one channel after the other; each has one subscriber, who must get every
+/// publication once and in order.
+class pace final : public phase {
+public:
+  explicit pace(const options& what) :
+      what_(what), all_(what, *this, what.connections + 1), seen_(what.connections) {}
+
+  void run() {
+    for (auto& each : all_.clients()) all_.dial(each, each.slot < what_.connections);
+    all_.run_until([&] { return all_.opening() == 0; }, "opening the subscribers");
+    std::printf("{\"phase\":\"pace\"}\n");
+    std::fflush(stdout);
+    began_ = now_seconds();
+    line_reader input;
+    while (!input.ended()) {
+      publish_due();
+      all_.turn(1);
+      if (input.take()) report();
+    }
+    const auto complete = [&] {
+      return std::all_of(seen_.begin(), seen_.end(),
+                         [&](const auto& n) { return n == sent_to(static_cast<std::size_t>(&n - seen_.data())); });
+    };
+    all_.run_until(complete, "the last publications");
+    report();
+  }
+
+  void on_ready(swarm&, client&) override {}
+  void on_closed(swarm&, client&) override {}
+
+  std::size_t on_bytes(swarm& all, client& which, std::string_view bytes) override {
+    std::size_t used = 0;
+    while (const auto in = next_frame(bytes.substr(used))) {
+      used += in->size;
+      if (in->opcode == op_close) throw std::runtime_error("closed: " + std::string(in->payload.substr(2)));
+      all.answer_ping(which, *in);
+      if (in->payload.find(R"("error":)") != std::string_view::npos) {
+        throw std::runtime_error("refused: " + std::string(in->payload));
+      }
+      if (in->payload.find(R"("pub":{)") != std::string_view::npos) take(which, in->payload);
+    }
+    return used;
+  }
+
+private:
+  [[nodiscard]] std::uint64_t sent_to(std::size_t subscriber) const {
+    return published_ / what_.connections + (subscriber < published_ % what_.connections ? 1 : 0);
+  }
+
+  void publish_due() {
+    const auto due = static_cast<std::uint64_t>((now_seconds() - began_) * what_.rate);
+    std::string batch;
+    for (; published_ < due; ++published_) {
+      const auto to = published_ % what_.connections;
+      append_frame(batch, op_text,
+                   R"({"id":)" + std::to_string(published_ + 10) + R"(,"publish":{"channel":"bench:room)" +
+                       std::to_string(to) + R"(","data":{"n":)" + std::to_string(sent_to(to) + 1) + R"(,"t":)" +
+                       std::to_string(now_nanoseconds()) + "}}}");
+    }
+    if (!batch.empty()) all_.send(all_.clients().back(), batch);
+  }
+
+  void take(const client& which, std::string_view text) {
+    const auto number = number_behind(text, number_mark);
+    if (number != ++seen_[which.slot]) {
+      throw std::runtime_error("publication " + std::to_string(number) + " came as number " +
+                               std::to_string(seen_[which.slot]));
+    }
+    const auto sent = static_cast<std::int64_t>(number_behind(text, stamp_mark));
+    latencies_.push_back(static_cast<double>(now_nanoseconds() - sent) * 1e-6);
+  }
+
+  void report() {
+    std::sort(latencies_.begin(), latencies_.end());
+    const auto at = [&](double part) {
+      return latencies_.empty()
+                 ? 0.0
+                 : latencies_[static_cast<std::size_t>(part * static_cast<double>(latencies_.size() - 1))];
+    };
+    std::printf(R"({"publications":%zu,"p50_ms":%.3f,"p99_ms":%.3f,"max_ms":%.3f})"
+                "\n",
+                latencies_.size(), at(0.5), at(0.99), at(1.0));
+    std::fflush(stdout);
+    latencies_.clear();
+  }
+
+  const options& what_;
+  swarm all_;
+  std::vector<std::uint64_t> seen_; ///< by subscriber
+  std::vector<double> latencies_;   ///< since the last report
+  std::uint64_t published_ = 0;
+  double began_ = 0;
+};
+
+} // namespace
+
+void run_crowd(const options& what) {
+  crowd owner;
+  swarm all(what, owner, what.connections);
+  const auto open = [&](std::size_t at_once) {
+    const auto began = now_seconds();
+    for (auto& each : all.clients()) {
+      if (all.opening() >= at_once)
+        all.run_until([&] { return all.opening() < at_once; }, "opening the connections");
+      all.dial(each);
+    }
+    all.run_until([&] { return owner.ready() == what.connections; }, "opening the connections");
+    std::printf(R"({"phase":"crowd","connections":%zu,"seconds":%.3f})"
+                "\n",
+                what.connections, now_seconds() - began);
+    std::fflush(stdout);
+  };
+  open(what.in_flight);
+  line_reader input;
+  while (!input.ended()) {
+    all.turn(50);
+    if (!input.take()) continue;
+    for (auto& each : all.clients()) all.close(each, false);
+    open(what.connections);
+  }
+}
+
+void run_pace(const options& what) {
+  pace(what).run();
+}
+
+} // namespace plexus::bench
