@@ -111,6 +111,7 @@ TEST_CASE("protobuf: subscribe reply") {
   full.expires = true;
   full.ttl = 9;
   full.data = "[]";
+  full.delta = true;
   full.was_recovering = true;
   full.at = {"e", 0};
   CHECK(bytes(full) ==

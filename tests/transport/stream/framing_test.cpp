@@ -78,12 +78,12 @@ TEST_CASE("the same publication in every framing at once") {
   lines.framing = framing::stream_lines;
   events.framing = framing::plain_events;
   fan_out_table table;
-  for (auto* m : {&socket, &lines, &events}) table.add(*m, "a", false);
+  for (auto* m : {&socket, &lines, &events}) table.add(*m, "a", {});
   auto what = std::make_shared<plexus::protocol::publication>();
   what->data = "1";
-  const plexus::protocol::broadcast one(std::make_shared<const std::string>("a"),
-                                        plexus::protocol::publication_push{what}, {});
-  table.emit(one);
+  table.emit(std::make_shared<const plexus::protocol::broadcast>(std::make_shared<const std::string>("a"),
+                                                                 plexus::protocol::publication_push{what},
+                                                                 plexus::protocol::broadcast::clock::time_point{}));
   table.close_batches();
   const std::string push = R"({"push":{"channel":"a","pub":{"data":1}}})";
   CHECK(socket.got == std::string("\x81") + static_cast<char>(push.size()) + push);
