@@ -4,7 +4,8 @@
 //
 // Threads: calls about a channel are made on the loop that the channel lives on. Answers and listener calls come
 // through the `executor` that the backplane was made with, never from inside the call, so on that same loop.
-// Answers about one channel come in the order of the calls; an empty `done` asks for none. The executor may be
+// Answers about one channel come in the order of the calls, but an error may come early and a large set of members
+// late; an empty `done` asks for none. The executor may be
 // called under a lock of the backplane: it only queues. After the backplane is gone its listener isn't called any
 // more; answers still under way may come or not.
 //
@@ -87,6 +88,7 @@ struct draft {
   std::string idempotency_key;     ///< empty: none
   milliseconds idempotency_ttl{0}; ///< how long the key is remembered
   bool skip_history = false;       ///< pass it on, don't log it
+  bool replicated = false;         ///< acknowledge it only once a replica has it, where there are replicas
 };
 
 struct appended {
@@ -165,6 +167,8 @@ public:
   virtual void presence_changed(const std::string& channel, const presence_change& change) = 0;
   /// Entries of `channel` may have been missed: subscribe anew and tell the clients what can't be recovered.
   virtual void in_doubt(const std::string& channel) = 0;
+  /// Presence changes of `channel` may have been missed: ask for its members again.
+  virtual void presence_in_doubt(const std::string& channel) = 0;
 
   // Notices: unlike the above, told of what this node did too, and before the answer to it; all calls on the loop
   // of the empty channel name. The calls about one key come in the order in which the changes took effect.

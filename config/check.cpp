@@ -81,6 +81,8 @@ std::vector<fault> unserved(const settings& values, const origins& where) {
   const settings defaults;
   for (const auto& k : keys())
     if (!k.served && !k.same(values, defaults)) faults.push_back(refusal(k, k.path, values, where));
+  if (values.backplane.url.find("+cluster://") != std::string::npos)
+    faults.push_back(refusal(*find_key("backplane.url"), "backplane.url", values, where));
   // What a namespace has from `channels.default` is told once, there.
   for (const auto& [name, namespace_options] : values.namespaces)
     for (const auto& o : options())

@@ -82,8 +82,7 @@ add("history_ttl", &c::history_ttl);
 add("recover", &c::recover);
 add("delta", &c::delta);
 add("durability", &c::durability,
-    one_of<durability>({{"fast", durability::fast}, {"replicated", durability::replicated}}))
-    .not_served();
+    one_of<durability>({{"fast", durability::fast}, {"replicated", durability::replicated}}));
 add("on_slow", &c::on_slow,
     one_of<slow_policy>({{"disconnect", slow_policy::disconnect}, {"latest", slow_policy::latest}}));
 add("max_subscribers", &c::max_subscribers);
@@ -139,7 +138,7 @@ void add_backplane(std::vector<key>& all) {
 }
 }
 ;
-add("url", &b::url, backplane_url()).hidden().not_served(); // may carry a password
+add("url", &b::url, backplane_url()).hidden(); // may carry a password
 add("partitions", &b::partitions, whole<unsigned>(0, 16'384));
 add("connect_timeout", &b::connect_timeout);
 add("lease", &b::lease, time_span(duration{1}));

@@ -22,6 +22,12 @@ struct presence_actor::grace_timer final : runtime::timer {
   std::string client;
 };
 
+struct presence_actor::load_timer final : runtime::timer {
+  explicit load_timer(presence_actor& of) : owner(of) {}
+  void expired() override { owner.load(); }
+  presence_actor& owner;
+};
+
 presence_actor::presence_actor(caf::actor_config& config, runtime::loop& home, std::string channel,
                                backplane::backplane& plane, std::chrono::milliseconds grace,
                                std::shared_ptr<observer*> watcher) :
@@ -29,7 +35,8 @@ presence_actor::presence_actor(caf::actor_config& config, runtime::loop& home, s
     channel_(std::move(channel)),
     plane_(plane),
     grace_(grace),
-    watcher_(std::move(watcher)) {}
+    watcher_(std::move(watcher)),
+    load_again_(std::make_unique<load_timer>(*this)) {}
 
 presence_actor::~presence_actor() = default;
 
@@ -40,16 +47,16 @@ caf::behavior presence_actor::make_behavior() {
         leaving_.erase(m.who.client);
         in_order([this, who = std::move(m.who)] { plane_.enter(channel_, who, begin_call({})); });
       },
-      [this](presence::leave& m) { on_leave(m.client, m.clean); },
+      [this](presence::leave& m) { on_leave(m); },
       [this](presence::update& m) { on_update(m); },
       [this](presence::query& m) { ask(std::move(m.done)); },
-      [this](const changed_elsewhere& m) { on_change(m.change); },
       [this](const set_grace& m) { grace_ = m.grace; },
   };
 }
 
 void presence_actor::on_exit() {
   ended_ = true;
+  load_again_->disarm();
   leaving_.clear();
   waiting_.clear();
 }
@@ -71,7 +78,13 @@ presence_actor::change_answer presence_actor::begin_call(std::function<void(bool
 
 void presence_actor::finish_call() {
   ++finished_;
-  while (!waiting_.empty() && waiting_.front().first <= finished_) {
+  release();
+}
+
+// A snapshot under way isn't counted, since one of a large set may come later than what was asked after it; nothing
+// is shown before it is in.
+void presence_actor::release() {
+  while (!loading_ && !waiting_.empty() && waiting_.front().first <= finished_) {
     auto ready = std::move(waiting_.front().second);
     waiting_.pop_front();
     ready(members_);
@@ -80,7 +93,7 @@ void presence_actor::finish_call() {
 }
 
 void presence_actor::ask(std::function<void(const member_set&)> then) {
-  if (waiting_.empty() && started_ == finished_) {
+  if (!loading_ && waiting_.empty() && started_ == finished_) {
     then(members_);
     settle();
   } else {
@@ -116,15 +129,17 @@ void presence_actor::on_update(update& m) {
   });
 }
 
-void presence_actor::on_leave(const std::string& client, bool clean) {
-  if (clean || grace_.count() == 0) {
+void presence_actor::on_leave(const presence::leave& m) {
+  const auto& client = m.client;
+  const auto grace = std::max(grace_, m.least_grace);
+  if (m.clean || grace.count() == 0) {
     leaving_.erase(client);
     leave_now(client);
     return;
   }
   auto& timer = leaving_[client];
   timer = std::make_unique<grace_timer>(*this, client);
-  home().arm(*timer, home().now() + grace_);
+  home().arm(*timer, home().now() + grace);
 }
 
 void presence_actor::leave_now(const std::string& client) {
@@ -146,6 +161,10 @@ void presence_actor::on_change(const backplane::presence_change& change) {
   }
 }
 
+void presence_actor::changed_elsewhere(const backplane::presence_change& change) {
+  if (!ended_) on_change(change);
+}
+
 void presence_actor::announce(const backplane::presence_change& change) {
   if (!*watcher_) return;
   if (change.what == backplane::presence_change::kind::left)
@@ -155,9 +174,12 @@ void presence_actor::announce(const backplane::presence_change& change) {
 }
 
 void presence_actor::load() {
-  if (loading_) return;
+  if (loading_) {
+    load_again_wanted_ = true;
+    return;
+  }
+  if (ended_) return;
   loading_ = true;
-  ++started_;
   plane_.members(channel_, [self = caf::strong_actor_ptr{ctrl()}, this](auto snapshot) {
     if (ended_) return;
     loading_ = false;
@@ -167,16 +189,19 @@ void presence_actor::load() {
       auto first = !members_.known();
       for (auto& change : members_.reset(*snapshot))
         if (!first) announce(change);
-      if (members_.behind()) load();
+      if (members_.behind() || std::exchange(load_again_wanted_, false)) load();
     } else {
+      constexpr std::chrono::milliseconds pause{500};
       failed_calls.add();
+      home().arm(*load_again_, home().now() + pause);
     }
-    finish_call();
+    release();
   });
 }
 
 void presence_actor::settle() {
-  if (*watcher_ && started_ == finished_ && leaving_.empty() && members_.clients() == 0) (*watcher_)->emptied();
+  if (*watcher_ && !loading_ && started_ == finished_ && leaving_.empty() && members_.clients() == 0)
+    (*watcher_)->emptied();
 }
 
 } // namespace plexus::presence

@@ -25,6 +25,7 @@ struct enter {
 struct leave {
   std::string client;
   bool clean = true;
+  std::chrono::milliseconds least_grace{0}; ///< for an unclean end: where `presence_grace` is shorter
 };
 
 /// Change the caller's channel info (`plexus.presence.update`). `done`: ok, or error 103 for no member.
@@ -37,11 +38,6 @@ struct update {
 /// `done` is called on the presence actor's loop, after all changes asked for before are in.
 struct query {
   std::function<void(const member_set&)> done;
-};
-
-/// Another node changed the set.
-struct changed_elsewhere {
-  backplane::presence_change change;
 };
 
 /// The configuration was read again: for ends that come from now on.
@@ -70,20 +66,26 @@ public:
   caf::behavior make_behavior() override;
   void on_exit() override;
 
+  /// Another node changed the set. Straight from the backplane's listener, on this actor's loop.
+  void changed_elsewhere(const backplane::presence_change& change);
+  /// Asks for a snapshot: changes may have been missed.
+  void load();
+
 private:
   struct grace_timer;
+  struct load_timer;
   using change_answer = backplane::answer<backplane::presence_change>;
 
   change_answer begin_call(std::function<void(bool)> then);
   void finish_call();
+  void release();
   void ask(std::function<void(const member_set&)> then);
   void in_order(std::function<void()> call);
   void on_update(presence::update& m);
-  void on_leave(const std::string& client, bool clean);
+  void on_leave(const presence::leave& m);
   void leave_now(const std::string& client);
   void on_change(const backplane::presence_change& change);
   void announce(const backplane::presence_change& change);
-  void load();
   void settle();
 
   std::string channel_;
@@ -95,7 +97,9 @@ private:
   std::unordered_map<std::string, std::unique_ptr<grace_timer>> leaving_; ///< unclean ends within their grace
   std::uint64_t started_ = 0, finished_ = 0;                              ///< calls to the backplane
   std::deque<std::pair<std::uint64_t, std::function<void(const member_set&)>>> waiting_;
+  std::unique_ptr<load_timer> load_again_; ///< after a snapshot could not be had
   bool loading_ = false;
+  bool load_again_wanted_ = false; ///< asked for while one was under way
   bool ended_ = false;
 };
 
@@ -105,5 +109,4 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(plexus::presence::enter)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(plexus::presence::leave)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(plexus::presence::update)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(plexus::presence::query)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(plexus::presence::changed_elsewhere)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(plexus::presence::set_grace)

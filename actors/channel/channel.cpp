@@ -55,6 +55,9 @@ void channel::occupy() {
     if (at) {
       self->occupancy_ = occupancy::held;
       self->top_ = *at;
+      // What came between the loss and this is in nobody's hands here.
+      auto& b = self->bridge_;
+      if (b && at->offset != b->from.offset + b->since.size()) b.reset();
     } else {
       self->occupancy_ = occupancy::none;
     }
@@ -77,12 +80,28 @@ void channel::begin(subscribe m) {
   result.was_recovering = m.wants_recovery;
   result.kind = kind_of(m);
   if (offered != config::offer::no && m.wants_recovery && m.since) {
+    if (cross(m)) return;
     joining_.push_back({std::move(m), {}});
     recover(std::prev(joining_.end()));
     return;
   }
   if (result.positioned) result.at = top_;
   enter(m, std::move(result));
+}
+
+// True when the subscriber came from where the epoch changed and has its answer.
+bool channel::cross(subscribe& m) {
+  if (!bridge_ || *m.since != bridge_->from || bridge_->epoch != top_.epoch) return false;
+  const auto missed = top_.offset - m.since->offset;
+  if (missed != bridge_->since.size() || missed > m.max_recovered) return false;
+  recoveries.add();
+  subscribed result;
+  result.recoverable = result.positioned = result.was_recovering = result.recovered = true;
+  result.kind = kind_of(m);
+  result.at = {top_.epoch, m.since->offset};
+  result.publications = bridge_->since;
+  enter(m, std::move(result));
+  return true;
 }
 
 void channel::recover(std::list<joiner>::iterator who) {
@@ -180,7 +199,7 @@ void channel::on_unsubscribe(const unsubscribe& m) {
   // Whatever the options say today: who entered before a reload must be able to leave.
   if (has_presence() || has_members_) {
     has_members_ = true;
-    port_.presence_leave(m.client, m.clean);
+    port_.presence_leave(m.client, m.clean, !m.counted);
   }
   check_idle();
 }
@@ -197,6 +216,7 @@ void channel::on_publish(publish m) {
   }
   port_.in_use();
   ++under_way_;
+  m.what.replicated = options_.durability == config::durability::replicated;
   plane_.append(*name_, keep(), std::move(m.what),
                 [weak = weak_from_this(), accepted = m.accepted, done = std::move(m.done)](auto answer) {
                   auto self = weak.lock();
@@ -207,7 +227,11 @@ void channel::on_publish(publish m) {
                   --self->under_way_;
                   if (answer) {
                     (answer->duplicate ? duplicates : published).add();
-                    if (!answer->duplicate) self->emit(answer->publication, accepted);
+                    // Of another log than the one shown here: the backplane has this channel in doubt already.
+                    const auto& epoch = answer->at.epoch;
+                    const bool foreign =
+                        self->occupancy_ == occupancy::held && !epoch.empty() && epoch != self->top_.epoch;
+                    if (!answer->duplicate && !foreign) self->emit(answer->publication, accepted);
                   }
                   done(std::move(answer));
                   self->check_idle();
@@ -233,6 +257,12 @@ void channel::emit(const protocol::publication_ptr& what, steady_clock::time_poi
     }
     top_.offset = what->offset;
     for (auto& j : joining_) j.meanwhile.push_back(what);
+    if (bridge_) {
+      if (bridge_->since.size() < options_.history_size)
+        bridge_->since.push_back(what);
+      else
+        bridge_.reset();
+    }
   }
   if (total_ == 0) {
     last_.reset();
@@ -258,7 +288,8 @@ void channel::announce(protocol::push what) {
 }
 
 void channel::on_in_doubt() {
-  if (occupancy_ != occupancy::held || !options_.has_history()) return;
+  if (occupancy_ != occupancy::held) return;
+  if (!options_.has_history()) return lose_all(); // nothing to fill it from
   if (std::exchange(filling_, true)) {
     again_ = true;
     return;
@@ -270,8 +301,17 @@ void channel::on_in_doubt() {
 
 void channel::on_filled(outcome<backplane::recovery> answer) {
   filling_ = false;
-  if (!answer || !answer->recovered) {
+  if (!answer) { // the backplane is away: nobody is sent away before it is known what was missed
+    port_.doubt_later();
+    return;
+  }
+  // Another epoch: the log lives on in a new generation. Clients learn its name by subscribing again.
+  if (!answer->recovered || answer->top.epoch != top_.epoch) {
+    auto lived_on = answer->recovered
+                        ? std::optional<bridge>(bridge{top_, answer->top.epoch, std::move(answer->publications)})
+                        : std::nullopt;
     lose_all();
+    bridge_ = std::move(lived_on);
     return;
   }
   for (auto& p : answer->publications) emit(p, steady_clock::now());
@@ -285,6 +325,7 @@ void channel::lose_all() {
   lost.add();
   behind_.clear();
   again_ = false;
+  bridge_.reset();
   // Who was joining by the lost log comes again.
   auto joining = std::exchange(joining_, {});
   for (auto& j : joining) j.request.done(protocol::error_code::internal);

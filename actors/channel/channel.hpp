@@ -24,7 +24,10 @@ public:
   /// Tell the loop that its subscribers have lost the channel (code 2500).
   virtual void dissolve_on(unsigned loop) = 0;
   virtual void presence_enter(const protocol::client_info& who) = 0;
-  virtual void presence_leave(const std::string& client, bool clean) = 0;
+  /// `returns`: the channel sent it away (2500), it subscribes again by itself.
+  virtual void presence_leave(const std::string& client, bool clean, bool returns) = 0;
+  /// Call `on_in_doubt` again after a while: the backplane could not answer.
+  virtual void doubt_later() = 0;
   /// Nothing keeps the channel any more: it may end after a short time without use.
   virtual void idle() = 0;
   /// The opposite.
@@ -74,6 +77,7 @@ private:
   void recover(std::list<joiner>::iterator who);
   void on_recovery(std::list<joiner>::iterator who, outcome<backplane::recovery> answer);
   [[nodiscard]] subscriber_kind kind_of(const subscribe& m) const noexcept;
+  bool cross(subscribe& m);
   void enter(subscribe& m, subscribed result);
   void emit(const protocol::publication_ptr& what, steady_clock::time_point accepted);
   void fan_out(const protocol::broadcast_ptr& what);
@@ -101,6 +105,15 @@ private:
   protocol::publication_ptr last_; ///< with `has_deltas_`: what was fanned out last; the next delta starts from it
   bool filling_ = false;           ///< a hole is being read from the log
   bool again_ = false;             ///< and must be once more: there was doubt, or more came than `behind_` holds
+  /// Where the log was when its epoch changed and all of it lived on: most subscribers come again from exactly
+  /// there, and needn't ask the backplane each. `since` has what came after; dropped once that is more than
+  /// `history_size`.
+  struct bridge {
+    protocol::position from;
+    std::string epoch;
+    std::vector<protocol::publication_ptr> since;
+  };
+  std::optional<bridge> bridge_;
   std::vector<protocol::publication_ptr> behind_; ///< came while a hole was being filled; at most `history_size`
 };
 

@@ -9,6 +9,12 @@ namespace {
 const runtime::metrics::gauge channels{"plexus_channels", "Channels in use on this node."};
 }
 
+struct channel_actor::doubt_timer final : runtime::timer {
+  explicit doubt_timer(channel_actor& of) : owner(of) {}
+  void expired() override { owner.in_doubt(); }
+  channel_actor& owner;
+};
+
 struct channel_actor::idle_timer final : runtime::timer {
   explicit idle_timer(channel_actor& of) : owner(of) {}
   void expired() override { owner.retire(); }
@@ -23,7 +29,8 @@ channel_actor::channel_actor(caf::actor_config& config, runtime::loop& home, cha
     channel_(std::make_shared<channel>(name_, options, table.node_runtime.size(), table.plane,
                                        static_cast<channel_port&>(*this))),
     observer_(std::make_shared<presence::observer*>(static_cast<presence::observer*>(this))),
-    idle_timer_(std::make_unique<idle_timer>(*this)) {
+    idle_timer_(std::make_unique<idle_timer>(*this)),
+    doubt_timer_(std::make_unique<doubt_timer>(*this)) {
   channels.add(1);
   idle();
 }
@@ -67,18 +74,6 @@ caf::behavior channel_actor::make_behavior() {
         else
           m.done(protocol::error_code::permission_denied);
       },
-      [this](const published_elsewhere& m) {
-        handled();
-        channel_->on_published_elsewhere(m.what);
-      },
-      [this](presence_changed_elsewhere& m) {
-        handled();
-        if (presence_) caf::anon_send(presence_, presence::changed_elsewhere{std::move(m.change)});
-      },
-      [this](const in_doubt&) {
-        handled();
-        channel_->on_in_doubt();
-      },
       [this](const options_changed&) {
         handled();
         auto* now = table_.settings->options_of(*name_);
@@ -92,6 +87,7 @@ caf::behavior channel_actor::make_behavior() {
 void channel_actor::on_exit() {
   *observer_ = nullptr;
   idle_timer_->disarm();
+  doubt_timer_->disarm();
   if (presence_) caf::anon_send_exit(presence_, caf::exit_reason::user_shutdown);
   if (failed()) {
     // What this actor knew is lost; its subscribers begin anew (2500) with an actor that a later message makes.
@@ -101,6 +97,27 @@ void channel_actor::on_exit() {
   channel_.reset();
   forget();
   channels.add(-1);
+}
+
+void channel_actor::published_elsewhere(const protocol::publication_ptr& what) {
+  if (channel_) channel_->on_published_elsewhere(what);
+}
+
+void channel_actor::presence_changed_elsewhere(const backplane::presence_change& change) {
+  if (presence_object_) presence_object_->changed_elsewhere(change);
+}
+
+void channel_actor::in_doubt() {
+  if (channel_) channel_->on_in_doubt();
+}
+
+void channel_actor::presence_in_doubt() {
+  if (presence_object_) presence_object_->load();
+}
+
+void channel_actor::doubt_later() {
+  constexpr std::chrono::milliseconds pause{500};
+  home().arm(*doubt_timer_, home().now() + pause);
 }
 
 void channel_actor::handled() {
@@ -116,9 +133,11 @@ void channel_actor::dissolve_on(unsigned loop) {
 }
 
 caf::actor& channel_actor::presence_actor() {
-  if (!presence_)
+  if (!presence_) {
     presence_ = runtime::spawn_on<presence::presence_actor>(home(), *name_, table_.plane,
                                                             channel_->options().presence_grace, observer_);
+    presence_object_ = static_cast<presence::presence_actor*>(caf::actor_cast<caf::abstract_actor*>(presence_));
+  }
   return presence_;
 }
 
@@ -126,9 +145,12 @@ void channel_actor::presence_enter(const protocol::client_info& who) {
   caf::anon_send(presence_actor(), presence::enter{who});
 }
 
-void channel_actor::presence_leave(const std::string& client, bool clean) {
+void channel_actor::presence_leave(const std::string& client, bool clean, bool returns) {
+  // Clients wait half a second and more before they subscribe again; its members must not flap.
+  constexpr std::chrono::seconds way_back{8};
   // A new actor of a channel whose last one failed finds the members in the backplane.
-  caf::anon_send(presence_actor(), presence::leave{client, clean});
+  caf::anon_send(presence_actor(),
+                 presence::leave{client, clean && !returns, returns ? way_back : way_back.zero()});
 }
 
 void channel_actor::joined(const protocol::client_info& who) {

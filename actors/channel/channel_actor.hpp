@@ -23,14 +23,23 @@ public:
   void bind(channel_table::entry& own) noexcept { entry_ = &own; }
   [[nodiscard]] const channel* state() const noexcept { return channel_.get(); }
 
+  /// What the backplane's listener hears, on this loop. Called straight, not through the mailbox, as the
+  /// backplane's answers are: two ways would be two orders.
+  void published_elsewhere(const protocol::publication_ptr& what);
+  void presence_changed_elsewhere(const backplane::presence_change& change);
+  void in_doubt();
+  void presence_in_doubt();
+
 private:
   struct idle_timer;
+  struct doubt_timer;
 
   // channel_port
   void fan_out_to(unsigned loop, const protocol::broadcast_ptr& what) override;
   void dissolve_on(unsigned loop) override;
   void presence_enter(const protocol::client_info& who) override;
-  void presence_leave(const std::string& client, bool clean) override;
+  void presence_leave(const std::string& client, bool clean, bool returns) override;
+  void doubt_later() override;
   void idle() override;
   void in_use() override;
   // presence::observer
@@ -48,9 +57,11 @@ private:
   channel_table::entry* entry_ = nullptr; ///< null once out of the table
   std::shared_ptr<const std::string> name_;
   std::shared_ptr<channel> channel_;
-  caf::actor presence_; ///< made with the first member
+  caf::actor presence_;                                 ///< made with the first member
+  presence::presence_actor* presence_object_ = nullptr; ///< `presence_`; lives until this actor lets it go
   std::shared_ptr<presence::observer*> observer_;
   std::unique_ptr<idle_timer> idle_timer_;
+  std::unique_ptr<doubt_timer> doubt_timer_;
 };
 
 } // namespace plexus::channel

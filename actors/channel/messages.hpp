@@ -82,15 +82,6 @@ struct update_presence {
   std::function<void(outcome<backplane::nothing>)> done;
 };
 
-/// From the backplane's listener.
-struct published_elsewhere {
-  protocol::publication_ptr what;
-};
-struct presence_changed_elsewhere {
-  backplane::presence_change change;
-};
-struct in_doubt {};
-
 /// The configuration was read again.
 struct options_changed {};
 
@@ -103,7 +94,4 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(plexus::channel::read_history)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(plexus::channel::remove_history)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(plexus::channel::read_presence)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(plexus::channel::update_presence)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(plexus::channel::published_elsewhere)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(plexus::channel::presence_changed_elsewhere)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(plexus::channel::in_doubt)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(plexus::channel::options_changed)

@@ -100,6 +100,12 @@ public:
       });
   }
 
+  /// The channel's actor on this loop, null when there is none. On the channel's loop.
+  [[nodiscard]] channel_actor* here(std::string_view channel) {
+    auto* found = table(loops_.of(channel)).find(channel);
+    return found ? found->object : nullptr;
+  }
+
   [[nodiscard]] channel_table& table(const runtime::loop& home) noexcept { return *tables_[home.index()]; }
   /// On each loop: new settings for the channels there.
   void apply(const std::shared_ptr<const config::settings>& settings);

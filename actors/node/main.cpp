@@ -71,6 +71,10 @@ std::optional<config::settings> read_settings(const options& from, bool must_be_
       faults.push_back(std::move(f));
   }
   for (auto& f : faults) std::cerr << config::to_string(f) << "\n";
+  if (auto wrong = faults.empty() ? node::backplane_fault(loaded.values) : std::string(); !wrong.empty()) {
+    std::cerr << wrong << "\n";
+    return std::nullopt;
+  }
   if (!faults.empty()) return std::nullopt;
   runtime::log::configure(loaded.values.log.level, loaded.values.log.format);
   for (auto& n : loaded.notices) runtime::log::info("config", n);
@@ -122,6 +126,9 @@ int serve(const options& from) {
           return std::make_unique<config::settings>(*fresh);
         });
     return wrote ? 0 : failed_start;
+  } catch (const node::bad_settings& e) {
+    std::cerr << "plexus: " << e.what() << "\n";
+    return bad_configuration;
   } catch (const std::exception& e) {
     std::cerr << "plexus: " << e.what() << "\n";
     return failed_start;

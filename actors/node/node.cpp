@@ -49,13 +49,16 @@ void node::run(const std::function<void()>& ready, reader reload) {
   p.signals = std::make_unique<boost::asio::signal_set>(p.loops.at(0).context(), SIGTERM, SIGINT, SIGHUP);
   p.loops.at(0).post([&p, ready] {
     p.wait_for_signal();
-    p.public_port->start();
-    if (p.internal_port) p.internal_port->start();
     p.pulse();
-    ready();
+    p.start_backplane([&p, ready] {
+      p.public_port->start();
+      if (p.internal_port) p.internal_port->start();
+      ready();
+    });
   });
   p.loops.start();
   p.loops.join();
+  if (p.failure) std::rethrow_exception(p.failure);
   runtime::log::info("node", "stopped", {{"name", p.name}});
 }
 

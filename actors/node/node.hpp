@@ -8,14 +8,23 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <stdexcept>
 #include <string>
 
 namespace plexus::node {
 
+/// What the configuration says can't be: exit code 2.
+struct bad_settings : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+/// What is wrong with `backplane.url` beyond its scheme, as a sentence without the password; empty: nothing.
+std::string backplane_fault(const config::settings& settings);
+
 /// Made, run and destroyed by `main`'s thread.
 class node {
 public:
-  /// Binds its ports; throws std::runtime_error with a sentence when it can't.
+  /// Binds its ports; throws std::runtime_error with a sentence when it can't, `bad_settings` when it never can.
   explicit node(const config::settings& settings);
   ~node();
   node(const node&) = delete;
@@ -32,7 +41,8 @@ public:
   using reader = std::function<std::unique_ptr<config::settings>()>;
 
   /// Serves until a signal has ended it: SIGTERM and SIGINT drain (a second one ends at once), SIGHUP reloads.
-  /// `ready` is called once clients are accepted. Returns when all is drained.
+  /// `ready` is called once clients are accepted. Returns when all is drained. Throws as the constructor does when
+  /// the backplane can't be reached in time.
   void run(const std::function<void()>& ready, reader reload);
 
 private:

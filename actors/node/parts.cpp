@@ -58,10 +58,6 @@ unsigned loop_count(unsigned wanted) {
   return std::max(1u, std::thread::hardware_concurrency());
 }
 
-std::chrono::milliseconds unix_time() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch());
-}
-
 } // namespace
 
 std::size_t node::parts::clients_that_fit() {
@@ -70,13 +66,16 @@ std::size_t node::parts::clients_that_fit() {
 }
 
 void news::published(const std::string& channel, protocol::publication_ptr what) {
-  to_->tell_existing(channel, channel::published_elsewhere{std::move(what)});
+  if (auto* to = to_->here(channel)) to->published_elsewhere(what);
 }
 void news::presence_changed(const std::string& channel, const backplane::presence_change& change) {
-  to_->tell_existing(channel, channel::presence_changed_elsewhere{change});
+  if (auto* to = to_->here(channel)) to->presence_changed_elsewhere(change);
 }
 void news::in_doubt(const std::string& channel) {
-  to_->tell_existing(channel, channel::in_doubt{});
+  if (auto* to = to_->here(channel)) to->in_doubt();
+}
+void news::presence_in_doubt(const std::string& channel) {
+  if (auto* to = to_->here(channel)) to->presence_in_doubt();
 }
 
 void news::noticed(const backplane::notice& now) {
@@ -91,16 +90,7 @@ node::parts::parts(const config::settings& s) :
     uid(random_hex()),
     settings(s),
     loops(loop_count(s.node.loops)),
-    plane(std::make_unique<backplane::memory_backplane>(
-        std::make_shared<backplane::memory_store>(), uid, listener,
-        [this](std::string_view channel, backplane::backplane::task work) {
-          auto& home = loops.of(channel);
-          if (home.here())
-            home.defer([work = std::move(work)] { work(); });
-          else
-            home.post([work = std::move(work)] { work(); });
-        },
-        unix_time)),
+    plane(make_plane(s)),
     channels(loops, *plane, settings.get()),
     clients(loops.size()),
     sessions(uid) {
@@ -165,6 +155,10 @@ void node::parts::add_routes() {
                out.push_back({"plexus_tls_certificate_not_after_seconds",
                               "When the certificate ends, in seconds since 1970.", static_cast<double>(end),
                               false});
+             if (redis) {
+               auto more = redis->samples();
+               out.insert(out.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
+             }
              return out;
            }));
   site.add("/emulation", where::public_only, std::make_shared<transport::emulation_handler>(sessions, get));

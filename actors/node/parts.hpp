@@ -8,6 +8,7 @@
 #include "actors/node/settings_store.hpp"
 #include "backplane/memory_backplane.hpp"
 #include "backplane/memory_store.hpp"
+#include "backplane/redis/redis_backplane.hpp"
 #include "transport/acceptor.hpp"
 #include "transport/loop_transport.hpp"
 #include "transport/stream/gateway.hpp"
@@ -17,6 +18,9 @@
 #include <atomic>
 
 namespace plexus::node {
+
+/// Since 1970.
+std::chrono::milliseconds unix_time();
 
 /// The backplane's news go to the channels they are about.
 class news final : public backplane::listener {
@@ -31,6 +35,7 @@ public:
   void in_doubt(const std::string& channel) override;
   void noticed(const backplane::notice& now) override;
   void notices_are(const std::vector<backplane::notice>& all) override;
+  void presence_in_doubt(const std::string& channel) override;
 
 private:
   channel::channel_router* to_ = nullptr;
@@ -45,7 +50,9 @@ struct node::parts {
   settings_store settings;
   runtime::runtime loops;
   news listener;
+  backplane::redis::redis_backplane* redis = nullptr; ///< `plane`, when it is that one; before it, which sets it
   std::unique_ptr<backplane::backplane> plane;
+  std::exception_ptr failure; ///< why it ended by itself; read after the loops have ended
   channel::channel_router channels;
   connection::directory clients;
   transport::site site;
@@ -73,6 +80,9 @@ struct node::parts {
   static constexpr std::size_t trim_after = 1000;
   std::size_t most_clients = 0; ///< since memory was given back
 
+  std::unique_ptr<backplane::backplane> make_plane(const config::settings& s);
+  /// On loop 0. `then` runs there once the backplane is up; otherwise the node ends.
+  void start_backplane(std::function<void()> then);
   void give_memory_back();
   void add_routes();
   void wait_for_signal();

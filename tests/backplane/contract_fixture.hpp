@@ -21,7 +21,7 @@ namespace plexus::backplane::contract {
 struct heard final : listener {
   std::map<std::string, std::vector<publication_ptr>> publications;
   std::map<std::string, std::vector<presence_change>> changes;
-  std::vector<std::string> doubted;
+  std::vector<std::string> doubted, presence_doubted;
   std::vector<notice> notices;               ///< single ones, in the order told
   std::vector<std::vector<notice>> all_told; ///< the whole set, each time it was told
 
@@ -34,6 +34,7 @@ struct heard final : listener {
   void in_doubt(const std::string& channel) override { doubted.push_back(channel); }
   void noticed(const notice& now) override { notices.push_back(now); }
   void notices_are(const std::vector<notice>& all) override { all_told.push_back(all); }
+  void presence_in_doubt(const std::string& channel) override { presence_doubted.push_back(channel); }
 };
 
 /// An executor that keeps the tasks until the test runs them.

@@ -55,6 +55,7 @@ struct deaf_listener final : backplane::listener {
   void published(const std::string&, protocol::publication_ptr) override {}
   void presence_changed(const std::string&, const backplane::presence_change&) override {}
   void in_doubt(const std::string&) override {}
+  void presence_in_doubt(const std::string&) override {}
 };
 
 /// What a loop_transport asks for besides; nothing of it is used.

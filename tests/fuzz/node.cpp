@@ -24,6 +24,7 @@ struct deaf_listener final : backplane::listener {
   void published(const std::string&, protocol::publication_ptr) override {}
   void presence_changed(const std::string&, const backplane::presence_change&) override {}
   void in_doubt(const std::string&) override {}
+  void presence_in_doubt(const std::string&) override {}
 };
 
 /// Answers at once, or in a later turn.

@@ -112,6 +112,7 @@ private:
   void published(const std::string&, protocol::publication_ptr) override {}
   void presence_changed(const std::string&, const backplane::presence_change&) override {}
   void in_doubt(const std::string&) override {}
+  void presence_in_doubt(const std::string&) override {}
 
   runtime::runtime loops_{1};
   std::shared_ptr<const config::settings> settings_;

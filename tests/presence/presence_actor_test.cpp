@@ -18,6 +18,7 @@ struct watcher final : presence::observer, backplane::listener {
   void published(const std::string&, protocol::publication_ptr) override {}
   void presence_changed(const std::string&, const backplane::presence_change&) override {}
   void in_doubt(const std::string&) override {}
+  void presence_in_doubt(const std::string&) override {}
   std::vector<std::string> seen;
   bool empty = false;
 };

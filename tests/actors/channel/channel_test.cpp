@@ -22,7 +22,8 @@ struct noted_port final : channel_port {
   }
   void dissolve_on(unsigned loop) override { dissolved.push_back(loop); }
   void presence_enter(const protocol::client_info& who) override { entered.push_back(who.client); }
-  void presence_leave(const std::string& client, bool clean) override { left.emplace_back(client, clean); }
+  void presence_leave(const std::string& client, bool clean, bool) override { left.emplace_back(client, clean); }
+  void doubt_later() override { ++doubts; }
   void idle() override { is_idle = true; }
   void in_use() override { is_idle = false; }
   std::vector<std::pair<unsigned, std::string>> emitted;
@@ -31,6 +32,7 @@ struct noted_port final : channel_port {
   std::vector<std::string> entered;
   std::vector<std::pair<std::string, bool>> left;
   bool is_idle = false;
+  int doubts = 0;
 };
 
 /// A node with one channel; answers of the backplane wait until `settle` runs them, or one at a time with `step`.
@@ -47,6 +49,7 @@ struct bench final : backplane::listener {
   void published(const std::string&, protocol::publication_ptr what) override { it->on_published_elsewhere(what); }
   void presence_changed(const std::string&, const backplane::presence_change&) override {}
   void in_doubt(const std::string&) override { it->on_in_doubt(); }
+  void presence_in_doubt(const std::string&) override {}
 
   bool step() {
     if (queue.empty()) return false;
@@ -440,4 +443,114 @@ TEST_CASE("who was joining by a log that is lost is refused, and the channel is 
   one.publish_text("y");
   one.settle();
   CHECK(two.queue.empty()); // nothing is handed to a node that gave the channel up
+}
+
+namespace {
+
+using ::plexus::backplane::answer, ::plexus::backplane::appended, ::plexus::backplane::draft;
+using ::plexus::backplane::health, ::plexus::backplane::lease, ::plexus::backplane::log_page;
+using ::plexus::backplane::log_query, ::plexus::backplane::nothing, ::plexus::backplane::presence_change;
+using ::plexus::backplane::presence_snapshot, ::plexus::backplane::recovery, ::plexus::backplane::retention;
+using ::plexus::protocol::client_info;
+
+/// A backplane whose log goes on under another epoch when the test says so, and that counts what it is asked.
+struct renamed final : backplane::backplane {
+  void append(const std::string&, const retention&, draft what, answer<appended> done) override {
+    auto made = std::make_shared<protocol::publication>();
+    made->data = what.data;
+    made->offset = ++top.offset;
+    done(appended{top, false, made});
+  }
+  void subscribe(const std::string&, const retention&, answer<protocol::position> done) override { done(top); }
+  void unsubscribe(const std::string&) override {}
+  void recover(const std::string&, const retention&, const protocol::position&, std::size_t,
+               answer<recovery> done) override {
+    ++recoveries;
+    if (away)
+      done(protocol::error_code::internal);
+    else
+      done(recovery{top, true, {}});
+  }
+  void history(const std::string&, const retention&, const log_query&, answer<log_page>) override {}
+  void remove_history(const std::string&, answer<nothing>) override {}
+  void enter(const std::string&, client_info, answer<presence_change>) override {}
+  void leave(const std::string&, const std::string&, answer<presence_change>) override {}
+  void members(const std::string&, answer<presence_snapshot>) override {}
+  void acquire_lease(const std::string&, const std::string&, std::chrono::milliseconds, answer<lease>) override {}
+  void release_lease(const std::string&, const std::string&, answer<nothing>) override {}
+  void put_notice(::plexus::backplane::notice, answer<nothing>) override {}
+  void drop_notice(const std::string&, answer<nothing>) override {}
+  [[nodiscard]] health check() const override { return {}; }
+  void tick() override {}
+  protocol::position top{"E.1", 5};
+  int recoveries = 0;
+  bool away = false;
+};
+
+} // namespace
+
+TEST_CASE("a log that goes on under another epoch: subscribers come again, and needn't ask the backplane each") {
+  noted_port port;
+  renamed plane;
+  const auto it = std::make_shared<channel::channel>(std::make_shared<const std::string>("chat:x"), with_history(),
+                                                     1, plane, port);
+  std::vector<outcome<subscribed>> answers;
+  const auto ask = [&](const std::string& client, std::optional<protocol::position> since) {
+    subscribe m;
+    m.who.client = client;
+    m.max_recovered = 1000;
+    m.wants_recovery = since.has_value();
+    m.since = since;
+    m.done = [&](outcome<subscribed> r) { answers.push_back(std::move(r)); };
+    it->on_subscribe(std::move(m));
+  };
+  for (const char* client : {"a", "b", "c"}) ask(client, {});
+  plane.top.epoch = "E.2";
+  it->on_in_doubt();
+  CHECK(port.dissolved.size() == 1);
+  CHECK(plane.recoveries == 1);
+  answers.clear();
+  ask("a", protocol::position{"E.1", 5});
+  publish p;
+  p.what.data = "later";
+  p.done = [](auto) {};
+  it->on_publish(std::move(p));
+  ask("b", protocol::position{"E.1", 5});
+  CHECK(plane.recoveries == 1);
+  ask("c", protocol::position{"E.1", 4}); // it was behind
+  CHECK(plane.recoveries == 2);
+  REQUIRE(answers.size() == 3);
+  CHECK(answers[0]->recovered);
+  CHECK(answers[0]->at == protocol::position{"E.2", 5});
+  CHECK(answers[0]->publications.empty());
+  CHECK(answers[1]->recovered);
+  REQUIRE(answers[1]->publications.size() == 1);
+  CHECK(answers[1]->publications[0]->data == "later");
+}
+
+TEST_CASE("a backplane that is away while a hole is filled sends nobody away; the channel asks again") {
+  noted_port port;
+  renamed plane;
+  const auto it = std::make_shared<channel::channel>(std::make_shared<const std::string>("chat:x"), with_history(),
+                                                     1, plane, port);
+  subscribe m;
+  m.who.client = "a";
+  m.done = [](auto) {};
+  it->on_subscribe(std::move(m));
+  plane.away = true;
+  it->on_in_doubt();
+  CHECK(port.doubts == 1);
+  CHECK(port.dissolved.empty());
+  plane.away = false;
+  it->on_in_doubt();
+  CHECK(port.dissolved.empty());
+  CHECK(it->subscribers() == 1);
+}
+
+TEST_CASE("a channel without a log in doubt tells its subscribers: there is nothing to make it good from") {
+  bench b;
+  b.it->on_subscribe(b.request("a"));
+  b.settle();
+  b.it->on_in_doubt();
+  CHECK(b.port.dissolved.size() == 1);
 }

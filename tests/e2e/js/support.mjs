@@ -128,6 +128,12 @@ export async function start_node(settings = {}, { file, args = [], env = {} } = 
         for (const reply of replies) assert.ok(reply.publish, JSON.stringify(reply));
       }
     },
+    /// As a machine that loses power.
+    async kill() {
+      child.kill('SIGKILL');
+      await exit;
+      await rm(folder, { recursive: true, force: true });
+    },
     async stop() {
       child.kill('SIGTERM');
       try {

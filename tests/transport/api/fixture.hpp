@@ -51,6 +51,7 @@ struct api_listener final : backplane::listener {
   void published(const std::string&, protocol::publication_ptr) override {}
   void presence_changed(const std::string&, const backplane::presence_change&) override {}
   void in_doubt(const std::string&) override {}
+  void presence_in_doubt(const std::string&) override {}
   void noticed(const backplane::notice& now) override {
     if (env != nullptr) env->denied.apply(now, env->clients.on(env->home));
   }

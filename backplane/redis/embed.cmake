@@ -1,0 +1,18 @@
+# Makes a C++ file with the scripts as strings: cmake -DOUT=... -DDIR=... -P embed.cmake. A script that begins with
+# the gate is joined from its parts here, so that each part stays a file of its own.
+function(script name)
+  set(text "")
+  foreach(part ${ARGN})
+    file(READ ${DIR}/${part}.lua content)
+    string(APPEND text "${content}")
+  endforeach()
+  string(APPEND code "const std::string_view ${name} = R\"lua(${text})lua\";\n")
+  set(code "${code}" PARENT_SCOPE)
+endfunction()
+set(code "#include \"backplane/redis/scripts.hpp\"\n\nnamespace plexus::backplane::redis::scripts {\n\n")
+script(hello hello)
+script(append gate channel append append_batch)
+script(batch gate channel append log occupancy presence leases notices batch)
+script(renew gate renew)
+string(APPEND code "\n} // namespace plexus::backplane::redis::scripts\n")
+file(WRITE ${OUT} "${code}")

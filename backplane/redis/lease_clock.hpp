@@ -1,0 +1,44 @@
+#pragma once
+// The node's lease in a partition, and what time it is in Redis. Pure: the node's steady time comes as an argument.
+// Owner: the partition.
+
+#include "backplane/backplane.hpp"
+
+#include <algorithm>
+
+namespace plexus::backplane::redis {
+
+class lease_clock {
+public:
+  explicit lease_clock(milliseconds lease) : lease_(lease), every_(std::min(lease / 4, milliseconds{1000})) {}
+
+  /// The connection is up.
+  void connected(milliseconds now, milliseconds redis_time) {
+    since_ = now;
+    renewed(now, redis_time);
+  }
+  void asked(milliseconds now) { asked_ = now; }
+  void renewed(milliseconds now, milliseconds redis_time) {
+    renewed_ = asked_ = now;
+    answered(now, redis_time);
+  }
+  /// Any answer that says what time it is in Redis. It was read there before it came here, so the estimate is
+  /// behind, never ahead.
+  void answered(milliseconds now, milliseconds redis_time) { offset_ = redis_time - now; }
+
+  [[nodiscard]] bool due(milliseconds now) const { return now - asked_ >= every_; }
+  [[nodiscard]] milliseconds age(milliseconds now) const { return now - renewed_; }
+  /// After a pause of the process the lease may be over though nothing else has shown it.
+  [[nodiscard]] bool may_be_over(milliseconds now) const { return now - renewed_ >= lease_ / 2; }
+  /// Whether others have had the time to renew theirs as well: only then an inbox that is gone says that its node
+  /// is. Right after an outage all leases are over at once.
+  [[nodiscard]] bool undisturbed(milliseconds now) const { return now - since_ >= lease_; }
+  [[nodiscard]] milliseconds redis_time(milliseconds now) const { return now + offset_; }
+  [[nodiscard]] milliseconds lease() const { return lease_; }
+
+private:
+  milliseconds lease_, every_;
+  milliseconds since_{0}, renewed_{0}, asked_{0}, offset_{0};
+};
+
+} // namespace plexus::backplane::redis

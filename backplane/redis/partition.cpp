@@ -1,0 +1,314 @@
+// Batches of a partition and its inbox. What an answer means is in partition_answers.cpp.
+
+#include "backplane/redis/partition.hpp"
+
+#include "actors/runtime/log.hpp"
+#include "backplane/redis/metrics.hpp"
+#include "backplane/redis/nonce.hpp"
+#include "backplane/redis/scripts.hpp"
+
+#include <algorithm>
+
+namespace plexus::backplane::redis {
+
+namespace {
+
+constexpr std::size_t most_repairs = 256; // at once: the steps of others go along
+constexpr milliseconds after_script_error{200};
+
+} // namespace
+
+// -- what is asked
+// -------------------------------------------------------------------------------------------------
+
+void partition::ask(step what) {
+  const auto at = now();
+  const auto* append = std::get_if<append_step>(&what.what);
+  // A Redis that has been away for a while: at once, it won't be back within the wait.
+  const bool away = phase_ != phase::up && at - down_since_ >= with_.times.append_wait;
+  if (append && away) {
+    count::given_up.add();
+    refuse(what, error_code::internal);
+    return;
+  }
+  what.until = at + (append ? with_.times.append_wait : with_.times.hold);
+  if (!batches_.push(what)) {
+    count::overflow.add();
+    refuse(what, error_code::internal);
+    return;
+  }
+  flush_soon();
+}
+
+void partition::subscribe(step what) {
+  auto& known = views_[what.channel];
+  known.keep = what.keep;
+  count::enrolls.add(1, count::subscribed);
+  ask(std::move(what));
+}
+
+void partition::unsubscribe(const std::string& channel) {
+  const auto found = views_.find(channel);
+  if (found == views_.end()) return;
+  std::vector<item> out;
+  found->second.order.release(out);
+  step what{channel, found->second.keep, {}, vacate_step{}};
+  emit(channel, nullptr, out);
+  views_.erase(found);
+  batches_.push(what, true);
+  flush_soon();
+}
+
+void partition::enter(step what) {
+  auto& s = std::get<enter_step>(what.what);
+  members_[what.channel][s.client] = s.member;
+  what.until = now() + with_.times.hold;
+  batches_.push(what, true);
+  flush_soon();
+}
+
+void partition::leave(step what) {
+  const auto& s = std::get<leave_step>(what.what);
+  if (const auto in = members_.find(what.channel); in != members_.end()) {
+    in->second.erase(s.client);
+    if (in->second.empty()) members_.erase(in);
+  }
+  what.until = now() + with_.times.hold;
+  batches_.push(what, true);
+  flush_soon();
+}
+
+// -- batches
+// -------------------------------------------------------------------------------------------------------
+
+// At the end of the loop's round: what comes in one round goes in one batch.
+void partition::flush_soon() {
+  if (flush_queued_ || phase_ != phase::up || !batches_.outstanding().empty()) return;
+  flush_queued_ = true;
+  home_.defer([this, alive = std::weak_ptr<bool>(alive_)] {
+    if (const auto here = alive.lock(); !here || !*here) return;
+    flush_queued_ = false;
+    flush();
+  });
+}
+
+void partition::flush() {
+  if (phase_ != phase::up || !batches_.outstanding().empty() || paused_until_ > now()) return;
+  fill_repairs();
+  if (!batches_.next()) return;
+  batch_sent_ = false;
+  send_batch(false);
+}
+
+void partition::fill_repairs() {
+  while (batches_.repairs() < most_repairs && !to_enroll_.empty()) {
+    auto [channel, reason] = std::move(to_enroll_.front());
+    to_enroll_.pop_front();
+    const auto found = views_.find(channel);
+    if (found == views_.end()) continue;
+    count::enrolls.add(1, reason);
+    batches_.push_repair({std::move(channel), found->second.keep, {}, enroll_step{}});
+  }
+  while (batches_.repairs() < most_repairs && !to_enter_.empty()) {
+    auto [channel, client] = std::move(to_enter_.front());
+    to_enter_.pop_front();
+    const auto in = members_.find(channel);
+    if (in == members_.end()) continue;
+    const auto who = in->second.find(client);
+    if (who == in->second.end()) continue;
+    batches_.push_repair({std::move(channel), {}, {}, enter_step{std::move(client), who->second, {}}});
+  }
+}
+
+void partition::send_batch(bool with_text) {
+  auto& steps = batches_.outstanding();
+  if (!batch_sent_) {
+    auto wait = with_.times.append_deadline;
+    for (const auto& each : steps)
+      if (const auto* a = std::get_if<append_step>(&each.what); a && !a->key.empty())
+        wait = std::min(wait, std::max(a->key_life / 16, milliseconds{20}));
+    deadline_ = lease_.redis_time(now()) + wait;
+    slack_ = 2 * wait;
+    nonce_ = make_nonce(nonce_length);
+    batch_sent_ = true;
+  }
+  bool needs_inbox = false, keeps = false;
+  std::size_t appends = 0;
+  waiting_for_replica_ = false;
+  replicated_ = true;
+  for (const auto& each : steps) {
+    if (const auto* a = std::get_if<append_step>(&each.what)) {
+      ++appends;
+      waiting_for_replica_ = waiting_for_replica_ || a->replicated;
+      keeps = true;
+      continue;
+    }
+    needs_inbox = true;
+    keeps = keeps ||
+            !(std::holds_alternative<enroll_step>(each.what) || std::holds_alternative<recover_step>(each.what) ||
+              std::holds_alternative<history_step>(each.what) || std::holds_alternative<members_step>(each.what) ||
+              std::holds_alternative<notices_step>(each.what));
+  }
+  auto& w = words_;
+  w.clear();
+  w.add(with_text ? "EVAL" : "EVALSHA");
+  if (needs_inbox)
+    w.add(with_text ? scripts::batch : std::string_view(batch_sha_));
+  else
+    w.add(with_text ? scripts::append : std::string_view(append_sha_));
+  w.add("1");
+  w.add(with_.prefix + "gate");
+  w.add(with_.prefix);
+  w.add(with_.uid);
+  w.add(self_.connection());
+  w.add(self_.generation());
+  w.add(self_.inbox());
+  w.add(batches_.number());
+  w.add(deadline_);
+  w.add(nonce_);
+  w.add(needs_inbox ? "1" : "0");
+  w.add(with_.times.channel_life());
+  w.add(with_.times.inbox_entries);
+  w.add(slack_);
+  w.add(keeps ? "1" : "0");
+  for (const auto& each : steps) {
+    known_position known;
+    if (std::holds_alternative<enroll_step>(each.what)) {
+      const auto found = views_.find(each.channel);
+      if (found != views_.end() && found->second.order.known())
+        known = {found->second.order.epoch(), found->second.order.sequence(), found->second.offset};
+    }
+    write_step(each, known, w);
+  }
+  sent_ = link::clock::now();
+  if (appends > 0) count::batch_size.observe(static_cast<double>(appends));
+  commands_->send(w.all(), [this](const answer_ptr& a) { on_batch(a); });
+  if (!waiting_for_replica_) return;
+  const auto wait = std::to_string(with_.times.replica_wait.count());
+  commands_->send({"WAIT", "1", wait}, [this](const answer_ptr& a) {
+    waiting_for_replica_ = false;
+    replicated_ = reply(a).number() >= 1;
+    settle_parked();
+  });
+}
+
+void partition::on_batch(const answer_ptr& whole) {
+  const reply r(whole);
+  if (r.is_error()) {
+    const auto text = r.text();
+    if (text.substr(0, 8) == "NOSCRIPT") return send_batch(true);
+    count::script_errors.add();
+    const bool of_the_script = text.substr(0, 3) == "OOM" || text.substr(0, 3) == "ERR";
+    if (!of_the_script) return doubt(count::refused, std::string(text));
+    return fail_batch(std::string(text));
+  }
+  if (r[0].text() != "OK") return doubt(count::refused, std::string(r[1].text()));
+  count::round_trip.observe(std::chrono::duration<double>(link::clock::now() - sent_).count());
+  parked_ = whole;
+  parked_until_ = inbox_number(r[2].text()).value_or(0);
+  settle_parked();
+}
+
+// Registrations say what the channel's sequence was; only when the inbox has been read as far as it was then is
+// what is missing really lost. Usually it has.
+void partition::settle_parked() {
+  if (!parked_ || !tail_.reached(parked_until_) || waiting_for_replica_) return;
+  const auto whole = std::exchange(parked_, nullptr);
+  const reply r(whole);
+  redis_time_ = milliseconds{static_cast<std::int64_t>(r[1].number())};
+  lease_.answered(now(), redis_time_);
+  auto steps = batches_.finish();
+  for (std::size_t i = 0; i < steps.size(); ++i) answer_step(steps[i], r[3 + i]);
+  flush();
+}
+
+// The script ended half way or not at all, for instance because Redis has no memory left. What states a fact is
+// done again a little later.
+void partition::fail_batch(const std::string& why) {
+  if (trouble_ != why) runtime::log::error("backplane", "Redis refuses a batch", {{"error", why}});
+  trouble_ = why;
+  std::vector<step> again;
+  for (auto& each : batches_.finish()) {
+    refuse(each, error_code::internal);
+    if (each.repairs()) {
+      again.push_back(std::move(each));
+    } else if (std::holds_alternative<enroll_step>(each.what)) {
+      const auto found = views_.find(each.channel);
+      if (found == views_.end()) continue;
+      found->second.queued = false;
+      queue_enroll(found->first, found->second, count::connected);
+    } else if (const auto* c = std::get_if<clean_step>(&each.what)) {
+      sweep_.cleaned(c->dead, each.channel);
+    }
+  }
+  batches_.put_back(again);
+  paused_until_ = now() + after_script_error;
+}
+
+// -- the inbox
+// -----------------------------------------------------------------------------------------------------
+
+void partition::read_inbox() {
+  const auto block = std::to_string(with_.times.block.count());
+  const auto key = with_.prefix + "i:" + self_.inbox(), last = "1-" + std::to_string(tail_.last());
+  inbox_link_->send({"XREAD", "COUNT", "256", "BLOCK", block, "STREAMS", key, last},
+                    [this](const answer_ptr& a) { on_inbox(reply(a)); });
+}
+
+void partition::on_inbox(const reply& r) {
+  if (r.is_error()) return doubt(count::refused, std::string(r.text()));
+  const auto entries = r[0][1];
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    const auto number = inbox_number(entries[i][0].text());
+    const auto seen = number ? tail_.take(*number) : inbox_tail::seen::gap;
+    if (seen == inbox_tail::seen::known) continue;
+    if (seen == inbox_tail::seen::gap) {
+      // What was between is lost: another inbox, and every channel anew.
+      self_.abandon_inbox();
+      return doubt(count::trimmed, "the inbox was trimmed past what was read");
+    }
+    const bool fine = decode_entry(entries[i][1][1].text(), [this](const handed_on& each) { on_handed_on(each); });
+    if (!fine) {
+      self_.abandon_inbox();
+      return doubt(count::refused, "an inbox entry makes no sense");
+    }
+  }
+  read_inbox();
+  settle_parked();
+}
+
+void partition::on_handed_on(const handed_on& what) {
+  const auto found = views_.find(what.channel);
+  if (found == views_.end()) return;
+  count::received.add();
+  const auto& channel = found->first;
+  auto& known = found->second;
+  std::vector<item> out;
+  item each;
+  if (what.what == handed_on::kind::notice) {
+    auto now_is = decode_notice(what.content);
+    if (!now_is) return;
+    each.run = [to = &to_, now_is = std::move(*now_is)] { to->noticed(now_is); };
+  } else if (what.what == handed_on::kind::presence) {
+    auto member = decode_member(what.content);
+    if (!member) return;
+    presence_change change{what.change, std::move(*member), what.number, std::string(what.epoch)};
+    each.version = what.number;
+    each.run = [to = &to_, channel, change = std::move(change)] { to->presence_changed(channel, change); };
+  } else {
+    auto made = decode_publication(what.content);
+    if (!made) return;
+    made->offset = what.number;
+    if (what.number == 1) made->epoch = what.epoch;
+    const auto age = lease_.redis_time(now()) - made->time;
+    count::inbox_lag.observe(std::max(0.0, std::chrono::duration<double>(age).count()));
+    each.offset = what.number;
+    each.run = [to = &to_, channel, made = publication_ptr(std::move(made))] { to->published(channel, made); };
+  }
+  if (known.order.entry(what.epoch, what.sequence, std::move(each), now(), out) == sequencer<item>::taken::doubt)
+    queue_enroll(channel, known, count::other_epoch);
+  if (known.order.waits()) holes_.insert(channel);
+  emit(channel, &known, out);
+}
+
+} // namespace plexus::backplane::redis

@@ -1,0 +1,204 @@
+#pragma once
+// One partition's side of Redis: two connections (commands; the inbox), the steps that wait, and what this node has
+// in it (channels it occupies, members it entered). The decisions are in the machines next to this file; this one
+// moves bytes, answers and time between them.
+//
+// On its loop's thread only, apart from `check`. Owner: redis_backplane.
+//
+// Life: off -> opening -> greeting (hello) -> attaching (the inbox's connection) -> up; at any doubt back to off,
+// all connections closed, and after each `up` every channel is registered again.
+
+#include "actors/runtime/loop.hpp"
+#include "backplane/redis/batcher.hpp"
+#include "backplane/redis/identity.hpp"
+#include "backplane/redis/inbox_tail.hpp"
+#include "backplane/redis/lease_clock.hpp"
+#include "backplane/redis/link.hpp"
+#include "backplane/redis/presence_sweep.hpp"
+#include "backplane/redis/sequencer.hpp"
+#include "backplane/redis/step.hpp"
+#include "backplane/redis/tuning.hpp"
+#include "backplane/redis/wire.hpp"
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+
+namespace plexus::backplane::redis {
+
+/// Finds out where the primary is; calls back on the loop with an endpoint, or an empty host and why not.
+class locator {
+public:
+  virtual ~locator() = default;
+  virtual void find(std::function<void(const endpoint&, const std::string&)> found) = 0;
+  /// Whether it may change without notice: then it is asked again every second.
+  [[nodiscard]] virtual bool moves() const = 0;
+};
+
+/// How a start ended.
+struct start_result {
+  std::string fault;              ///< empty: up
+  bool bad_configuration = false; ///< the fault won't go away by waiting
+};
+
+class partition {
+public:
+  struct setup {
+    std::string prefix; ///< of all keys, with the hash tag
+    std::string uid;    ///< the process; 22 letters or so
+    std::string node_name;
+    unsigned partitions = 1;
+    bool has_notices = false; ///< the partition of the channel without a name
+    tuning times;
+    link::target login; ///< without the endpoint
+    std::shared_ptr<locator> where;
+  };
+
+  partition(runtime::loop& home, setup with, backplane::executor run, listener& to);
+  ~partition();
+  partition(const partition&) = delete;
+  partition& operator=(const partition&) = delete;
+
+  /// Connects, and again after each doubt. `done` hears of the first time it is up, or of a fault that stays.
+  void start(std::function<void(const start_result&)> done);
+  void stop();
+
+  /// Takes a step; its answer comes through the executor, at the latest when its time is over.
+  void ask(step what);
+  void subscribe(step what);
+  void unsubscribe(const std::string& channel);
+  void enter(step what);
+  void leave(step what);
+
+  /// Any thread.
+  [[nodiscard]] health check() const;
+  struct figures {
+    milliseconds lease_age{0}; ///< since the lease was renewed
+    std::size_t inbox = 0;     ///< entries that wait in the inbox, as of the last renewal
+    std::size_t pending = 0;   ///< steps that wait
+  };
+  [[nodiscard]] figures measure() const;
+  /// Closes both connections, as a network would. For tests.
+  void cut() { doubt(0, "cut"); }
+
+private:
+  struct item {
+    backplane::task run;
+    std::uint64_t offset = 0, version = 0;
+  };
+  /// A channel that this node occupies.
+  struct view {
+    sequencer<item> order;
+    retention keep;
+    std::uint64_t offset = 0, version = 0; ///< of what was emitted
+    milliseconds enrolled{0};
+    bool queued = false; ///< a repair is on its way
+  };
+  struct text_hash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view s) const noexcept { return std::hash<std::string_view>{}(s); }
+  };
+  template <class T>
+  using by_name = std::unordered_map<std::string, T, text_hash, std::equal_to<>>;
+  enum class phase : std::uint8_t { off, opening, greeting, attaching, up };
+  struct pulse_timer;
+
+  // partition_session.cpp: connecting, time, health
+  void connect();
+  void open_commands(const endpoint& where);
+  void load_scripts(std::function<void()> then);
+  void greet();
+  void on_hello(const reply& r);
+  void attach();
+  void warn_about_eviction(std::string_view memory);
+  void on_up();
+  void doubt(std::size_t reason, const std::string& why);
+  void pulse();
+  void watch_answers(milliseconds now);
+  void renew(milliseconds now);
+  void on_renewed(const reply& r);
+  void ask_where();
+  void give_up(milliseconds now);
+  void note_health(milliseconds now);
+  [[nodiscard]] milliseconds now() const;
+
+  // partition.cpp: batches and the inbox
+  void flush_soon();
+  void flush();
+  void fill_repairs();
+  void send_batch(bool with_text);
+  void on_batch(const answer_ptr& whole);
+  void fail_batch(const std::string& why);
+  void settle_parked();
+  void read_inbox();
+  void on_inbox(const reply& r);
+  void on_handed_on(const handed_on& what);
+
+  // partition_answers.cpp
+  void answer_step(step& of, const reply& r);
+  void on_appended(step& of, append_step& what, const reply& r);
+  void on_enrolled(step& of, enroll_step& what, const reply& r);
+  void catch_up(const std::string& channel, view& known, const reply& r);
+  void on_presence(step& of, answer<presence_change>& done, const reply& r);
+  void on_members(step& of, members_step& what, const reply& r);
+  void on_noticed(const step& of, answer<nothing>& done, const reply& r);
+  void on_notices(const step& of, const reply& r);
+  void ask_notices();
+  void on_cleaned(step& of, const clean_step& what, const reply& r);
+  void in_order(const std::string& channel, std::string_view epoch, std::uint64_t sequence, bool is_step,
+                item what);
+  void emit(const std::string& channel, view* known, std::vector<item>& items);
+  void queue_enroll(const std::string& channel, view& known, std::size_t reason);
+  void publish(const std::string& channel, std::vector<item>& to, publication_ptr what);
+  bool refuse(step& of, error_code why);
+  template <class T>
+  void reply_with(const std::string& channel, answer<T>& done, outcome<T> what);
+
+  runtime::loop& home_;
+  setup with_;
+  backplane::executor run_;
+  listener& to_;
+
+  phase phase_ = phase::off;
+  std::shared_ptr<link> commands_, inbox_link_;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+  std::function<void(const start_result&)> started_;
+  std::unique_ptr<pulse_timer> timer_;
+  milliseconds opened_{0}, next_attempt_{0}, retry_{0}, down_since_{0}, paused_until_{0}, located_{0};
+  bool notices_known_ = false; ///< the listener was told all since the connection came up for the first time
+  bool stopped_ = false, locating_ = false, up_before_ = false;
+  std::size_t inbox_waiting_ = 0;
+  std::string trouble_, mark_;
+  std::string hello_sha_, append_sha_, batch_sha_, renew_sha_;
+
+  identity self_;
+  inbox_tail tail_;
+  lease_clock lease_;
+  presence_sweep sweep_;
+  batcher<step> batches_;
+  words words_;
+  milliseconds deadline_{0}, slack_{0}; ///< of the outstanding batch, in Redis time; fixed when it is first sent
+  std::string nonce_;
+  bool batch_sent_ = false, flush_queued_ = false, waiting_for_replica_ = false, replicated_ = true;
+  answer_ptr parked_; ///< answers that may only be handled once the inbox is read as far
+  std::uint64_t parked_until_ = 0;
+  link::clock::time_point sent_{};
+  milliseconds redis_time_{0}; ///< of the batch being answered
+
+  by_name<view> views_;
+  by_name<std::unordered_map<std::string, std::string>> members_; ///< own ones: by channel and client, encoded
+  std::deque<std::pair<std::string, std::size_t>> to_enroll_;     ///< with the reason
+  std::deque<std::pair<std::string, std::string>> to_enter_;
+  std::deque<std::pair<milliseconds, std::string>> swept_;
+  std::unordered_set<std::string> holes_;
+
+  mutable std::mutex health_lock_;
+  health health_{false, "connecting to Redis"};
+  figures figures_;
+};
+
+} // namespace plexus::backplane::redis

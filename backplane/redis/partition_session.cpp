@@ -1,0 +1,368 @@
+// Connecting, greeting, leases and health of a partition.
+
+#include "backplane/redis/partition.hpp"
+
+#include "actors/runtime/log.hpp"
+#include "backplane/redis/metrics.hpp"
+#include "backplane/redis/nonce.hpp"
+#include "backplane/redis/scripts.hpp"
+
+#include <algorithm>
+#include <random>
+
+namespace plexus::backplane::redis {
+
+namespace {
+
+constexpr milliseconds pulse_every{20};
+
+milliseconds jittered(milliseconds of) {
+  thread_local std::minstd_rand random{std::random_device{}()};
+  return milliseconds{std::uniform_int_distribution<std::int64_t>(of.count() / 2, of.count())(random)};
+}
+
+/// "master_replid:abc" in the text of INFO -> "abc".
+std::string_view info_value(std::string_view info, std::string_view name) {
+  const auto at = info.find(std::string(name) + ":");
+  if (at == std::string_view::npos) return {};
+  const auto from = at + name.size() + 1;
+  return info.substr(from, info.find_first_of("\r\n", from) - from);
+}
+
+} // namespace
+
+struct partition::pulse_timer final : runtime::timer {
+  explicit pulse_timer(partition& of) : owner(of) {}
+  void expired() override { owner.pulse(); }
+  partition& owner;
+};
+
+partition::partition(runtime::loop& home, setup with, backplane::executor run, listener& to) :
+    home_(home),
+    with_(std::move(with)),
+    run_(std::move(run)),
+    to_(to),
+    timer_(std::make_unique<pulse_timer>(*this)),
+    lease_(with_.times.lease),
+    batches_({with_.times.max_pending, 512, 1 << 20}) {}
+
+partition::~partition() {
+  stop();
+}
+
+milliseconds partition::now() const {
+  return std::chrono::duration_cast<milliseconds>(link::clock::now().time_since_epoch());
+}
+
+void partition::start(std::function<void(const start_result&)> done) {
+  started_ = std::move(done);
+  down_since_ = now();
+  connect();
+  pulse();
+}
+
+void partition::stop() {
+  stopped_ = true;
+  *alive_ = false;
+  timer_->disarm();
+  for (auto* each : {&commands_, &inbox_link_})
+    if (*each) (*each)->close();
+}
+
+// -- connecting
+// ----------------------------------------------------------------------------------------------------
+
+void partition::connect() {
+  phase_ = phase::opening;
+  opened_ = now();
+  locating_ = true;
+  with_.where->find([this, alive = std::weak_ptr<bool>(alive_)](const endpoint& where, const std::string& why) {
+    if (const auto here = alive.lock(); !here || !*here) return;
+    if (!locating_ || phase_ != phase::opening) return;
+    locating_ = false;
+    if (where.host.empty()) return doubt(count::broken, why);
+    open_commands(where);
+  });
+}
+
+void partition::open_commands(const endpoint& where) {
+  auto to = with_.login;
+  to.where = where;
+  commands_ = std::make_shared<link>(home_, std::move(to));
+  commands_->open([this] { load_scripts([this] { greet(); }); },
+                  [this](const std::string& why) { doubt(count::broken, why); });
+}
+
+void partition::load_scripts(std::function<void()> then) {
+  const auto load = [this](std::string_view text, std::string& sha, std::function<void()> next) {
+    commands_->send({"SCRIPT", "LOAD", text}, [this, &sha, next = std::move(next)](const answer_ptr& a) {
+      const reply r(a);
+      if (r.is_error()) return doubt(count::refused, std::string(r.text()));
+      sha = r.text();
+      if (next) next();
+    });
+  };
+  load(scripts::hello, hello_sha_, {});
+  load(scripts::append, append_sha_, {});
+  load(scripts::batch, batch_sha_, {});
+  load(scripts::renew, renew_sha_, std::move(then));
+}
+
+void partition::greet() {
+  phase_ = phase::greeting;
+  words w;
+  w.add("EVALSHA");
+  w.add(hello_sha_);
+  w.add("1");
+  w.add(with_.prefix + "gate");
+  w.add(with_.prefix);
+  w.add(with_.uid);
+  w.add(self_.next_connection());
+  w.add(self_.generation());
+  w.add(self_.inbox());
+  w.add(make_nonce(inbox_name_length));
+  w.add(make_nonce(nonce_length));
+  w.add(lease_.lease());
+  w.add(with_.partitions);
+  w.add(with_.node_name);
+  w.add(with_.times.node_life());
+  commands_->send(w.all(), [this](const answer_ptr& a) { on_hello(reply(a)); });
+}
+
+void partition::on_hello(const reply& r) {
+  if (r.is_error()) return doubt(count::refused, std::string(r.text()));
+  if (r[0].text() == "PARTITIONS") {
+    start_result result{"backplane.partitions: Redis was first used with " + std::string(r[1].text()) +
+                            ", this node is configured for " + std::to_string(with_.partitions),
+                        true};
+    if (auto tell = std::exchange(started_, nullptr)) tell(result);
+    return doubt(count::refused, result.fault);
+  }
+  if (r[0].text() != "OK") return doubt(count::refused, std::string(r[1].text()));
+  const bool created = r[3].number() == 1;
+  const auto how = self_.accept(r[1].text(), r[2].text());
+  if (created || how != identity::greeting::same) {
+    tail_.begin();
+    to_enter_.clear();
+    for (const auto& [channel, clients] : members_)
+      for (const auto& [client, member] : clients) to_enter_.emplace_back(channel, client);
+  }
+  if (how == identity::greeting::raised)
+    runtime::log::warn("backplane", "another Redis, or one that was restarted: a new generation begins",
+                       {{"generation", self_.generation()}});
+  mark_ = r[6].text();
+  lease_.connected(now(), milliseconds{static_cast<std::int64_t>(r[5].number())});
+  attach();
+}
+
+// The inbox's connection has to lead to the same server: a read works on replicas too, and on an old primary.
+void partition::attach() {
+  phase_ = phase::attaching;
+  auto to = with_.login;
+  to.where = commands_->where();
+  inbox_link_ = std::make_shared<link>(home_, std::move(to));
+  inbox_link_->open(
+      [this] {
+        inbox_link_->send({"INFO", "server"}, [this](const answer_ptr& server) {
+          inbox_link_->send({"INFO", "replication"}, [this, server](const answer_ptr& replication) {
+            const auto mark = std::string(info_value(reply(server).text(), "run_id")) + " " +
+                              std::string(info_value(reply(replication).text(), "master_replid"));
+            if (mark != mark_) return doubt(count::replaced, "the second connection leads to another server");
+            if (up_before_) return on_up();
+            inbox_link_->send({"INFO", "memory"}, [this](const answer_ptr& memory) {
+              warn_about_eviction(reply(memory).text());
+              on_up();
+            });
+          });
+        });
+      },
+      [this](const std::string& why) { doubt(count::broken, why); });
+}
+
+// Under any other policy Redis throws away what it likes once its memory is used up, a channel's position included.
+void partition::warn_about_eviction(std::string_view memory) {
+  const auto policy = info_value(memory, "maxmemory_policy");
+  if (policy.empty() || policy == "noeviction") return;
+  runtime::log::warn("backplane", "Redis may throw away what nodes rely on: set maxmemory-policy to noeviction",
+                     {{"maxmemory-policy", policy}, {"maxmemory", info_value(memory, "maxmemory")}});
+}
+
+void partition::on_up() {
+  phase_ = phase::up;
+  retry_ = milliseconds{0};
+  paused_until_ = milliseconds{0};
+  located_ = now();
+  count::connects.add();
+  if (!trouble_.empty() && up_before_)
+    runtime::log::info("backplane", "connected to Redis again",
+                       {{"address", to_string(commands_->where())}, {"after_ms", (now() - down_since_).count()}});
+  trouble_.clear();
+  up_before_ = true;
+  holes_.clear();
+  to_enroll_.clear();
+  if (with_.has_notices) views_[""]; // every node occupies it, always
+  for (auto& [channel, known] : views_) {
+    known.queued = false;
+    queue_enroll(channel, known, count::connected);
+  }
+  if (with_.has_notices) ask_notices();
+  note_health(now());
+  read_inbox();
+  if (!batches_.outstanding().empty()) {
+    send_batch(false); // its answer was lost; under its number it gets it again
+  } else {
+    flush();
+  }
+  if (!with_.has_notices)
+    if (auto tell = std::exchange(started_, nullptr)) tell({});
+}
+
+void partition::doubt(std::size_t reason, const std::string& why) {
+  if (stopped_ || phase_ == phase::off) return;
+  const auto at = now();
+  if (phase_ == phase::up) {
+    down_since_ = at;
+    runtime::log::warn("backplane", "the connections to Redis are closed and opened again", {{"reason", why}});
+  }
+  count::doubts.add(1, reason);
+  trouble_ = why;
+  phase_ = phase::off;
+  locating_ = false;
+  for (auto* each : {&commands_, &inbox_link_})
+    if (*each) (*each)->close();
+  parked_ = nullptr;
+  waiting_for_replica_ = false;
+  sweep_.forget();
+  const bool first = retry_.count() == 0;
+  retry_ = first ? with_.times.first_retry : std::min(retry_ * 2, with_.times.last_retry);
+  next_attempt_ = at + jittered(retry_);
+  note_health(at);
+}
+
+// -- time
+// ----------------------------------------------------------------------------------------------------------
+
+void partition::pulse() {
+  if (stopped_) return;
+  const auto at = now();
+  if (phase_ == phase::off && at >= next_attempt_) connect();
+  if (phase_ != phase::off) watch_answers(at);
+  if (phase_ == phase::up) {
+    // After a pause of this process too: the renewal goes first.
+    if (lease_.due(at)) renew(at);
+    if (with_.where->moves() && at - located_ >= milliseconds{1000}) ask_where();
+    for (const auto& channel : std::exchange(holes_, {})) {
+      const auto found = views_.find(channel);
+      if (found == views_.end() || !found->second.order.waits()) continue;
+      if (at - found->second.order.waits_since() >= with_.times.hole_wait)
+        queue_enroll(channel, found->second, count::hole);
+      holes_.insert(channel);
+    }
+    while (!swept_.empty() && swept_.front().first + with_.times.sweep <= at) {
+      const auto found = views_.find(swept_.front().second);
+      if (found != views_.end() && found->second.enrolled == swept_.front().first)
+        queue_enroll(found->first, found->second, count::swept);
+      swept_.pop_front();
+    }
+    flush();
+  }
+  give_up(at);
+  note_health(at);
+  home_.arm(*timer_, home_.now() + pulse_every);
+}
+
+void partition::watch_answers(milliseconds at) {
+  if (phase_ != phase::up) {
+    if (at - opened_ >= with_.times.answer_deadline) doubt(count::silent, "connecting takes too long");
+    return;
+  }
+  const auto waits = [](const std::shared_ptr<link>& of) {
+    const auto since = of->waiting_since();
+    return since ? link::clock::now() - *since : link::clock::duration{0};
+  };
+  if (waits(commands_) >= with_.times.answer_deadline ||
+      waits(inbox_link_) >= with_.times.answer_deadline + with_.times.block)
+    return doubt(count::silent, "Redis does not answer");
+  if (parked_ && link::clock::now() - sent_ >= with_.times.answer_deadline + with_.times.replica_wait)
+    doubt(count::silent, "the inbox lags behind");
+}
+
+void partition::renew(milliseconds at) {
+  lease_.asked(at);
+  words w;
+  w.add("EVALSHA");
+  w.add(renew_sha_);
+  w.add("1");
+  w.add(with_.prefix + "gate");
+  w.add(with_.prefix);
+  w.add(with_.uid);
+  w.add(self_.connection());
+  w.add(self_.generation());
+  w.add(self_.inbox());
+  w.add(lease_.lease());
+  w.add("1-" + std::to_string(tail_.last()));
+  w.add(with_.times.node_life());
+  w.add(lease_.undisturbed(at) ? "1" : "0");
+  commands_->send(w.all(), [this](const answer_ptr& a) { on_renewed(reply(a)); });
+}
+
+void partition::on_renewed(const reply& r) {
+  if (r.is_error()) {
+    if (r.text().substr(0, 8) == "NOSCRIPT") return load_scripts({});
+    return doubt(count::refused, std::string(r.text()));
+  }
+  if (r[0].text() != "OK") return doubt(count::refused, std::string(r[1].text()));
+  lease_.renewed(now(), milliseconds{static_cast<std::int64_t>(r[1].number())});
+  inbox_waiting_ = r[2].number();
+  std::vector<std::string> dead;
+  for (std::size_t i = 3; i < r.size(); ++i) dead.emplace_back(r[i].text());
+  for (auto& each : sweep_.found(dead)) batches_.push_repair({std::move(each), {}, {}, bury_step{}});
+  flush_soon();
+}
+
+// A primary that was replaced may go on serving: its connections look well, and what it acknowledges is lost.
+void partition::ask_where() {
+  located_ = now();
+  with_.where->find([this, alive = std::weak_ptr<bool>(alive_)](const endpoint& where, const std::string&) {
+    if (const auto here = alive.lock(); !here || !*here) return;
+    if (phase_ == phase::up && !where.host.empty() && where != commands_->where())
+      doubt(count::replaced, "the primary is " + to_string(where) + " now");
+  });
+}
+
+void partition::give_up(milliseconds at) {
+  batches_.expire(at, [this](step& each) {
+    count::given_up.add();
+    return refuse(each, error_code::internal);
+  });
+}
+
+void partition::note_health(milliseconds at) {
+  health next{phase_ == phase::up, {}};
+  if (next.ready && with_.has_notices && !notices_known_) {
+    next = {false, "reading what every node has to know"};
+  } else if (!next.ready) {
+    next.message = "Redis is away for " + std::to_string((at - down_since_).count()) +
+                   " ms: " + (trouble_.empty() ? "connecting" : trouble_);
+  } else if (const auto since = commands_->waiting_since();
+             since && link::clock::now() - *since >= with_.times.slow_answer) {
+    next = {false, "Redis does not answer"};
+  } else if (paused_until_ > at) {
+    next = {false, trouble_};
+  }
+  const std::lock_guard locked(health_lock_);
+  health_ = std::move(next);
+  figures_ = {lease_.age(at), inbox_waiting_, batches_.waiting()};
+}
+
+partition::figures partition::measure() const {
+  const std::lock_guard locked(health_lock_);
+  return figures_;
+}
+
+health partition::check() const {
+  const std::lock_guard locked(health_lock_);
+  return health_;
+}
+
+} // namespace plexus::backplane::redis

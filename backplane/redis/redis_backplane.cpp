@@ -1,0 +1,210 @@
+#include "backplane/redis/redis_backplane.hpp"
+
+#include "backplane/redis/locators.hpp"
+#include "backplane/redis/nonce.hpp"
+
+#include <algorithm>
+
+namespace plexus::backplane::redis {
+
+namespace {
+
+/// The same on every node and in every version: a channel's partition is where its keys are.
+std::size_t stable_hash(std::string_view name) {
+  std::uint64_t h = 14695981039346656037U; // FNV-1a
+  for (const auto c : name) h = (h ^ static_cast<unsigned char>(c)) * 1099511628211U;
+  return h;
+}
+
+} // namespace
+
+/// Waits for all partitions, or for the first fault, or for the time-out.
+struct redis_backplane::start_state final : runtime::timer {
+  std::function<void(const start_result&)> done;
+  std::size_t left = 0;
+  std::function<std::string()> why;
+
+  void finish(const start_result& how) {
+    disarm();
+    if (auto tell = std::exchange(done, nullptr)) tell(how);
+  }
+  void one(const start_result& how) {
+    if (!how.fault.empty() || --left == 0) finish(how);
+  }
+  void expired() override { finish({why(), false}); }
+};
+
+redis_backplane::redis_backplane(runtime::loop& home, const options& with, listener& to, executor run) :
+    home_(home), run_(run), connect_timeout_(with.connect_timeout) {
+  partition::setup common;
+  common.uid = make_nonce(22);
+  common.node_name = with.node_name;
+  common.partitions = std::max(with.partitions, 1U);
+  common.times = with.times;
+  common.login.login = with.where.login;
+  common.login.db = with.where.db;
+  common.login.server_name = with.tls.server_name;
+  if (with.where.tls) common.login.tls = make_tls_context(with.tls);
+  common.where = make_locator(home, with.where, common.login);
+  for (unsigned i = 0; i < common.partitions; ++i) {
+    auto each = common;
+    each.prefix = "plexus:{p" + std::to_string(i) + "}:";
+    each.has_notices = stable_hash("") % common.partitions == i;
+    partitions_.push_back(std::make_unique<partition>(home, std::move(each), run, to));
+  }
+}
+
+redis_backplane::~redis_backplane() = default;
+
+void redis_backplane::start(std::function<void(const start_result&)> done) {
+  starting_ = std::make_shared<start_state>();
+  starting_->done = std::move(done);
+  starting_->left = partitions_.size();
+  starting_->why = [this] { return check().message; };
+  home_.arm(*starting_, home_.now() + connect_timeout_);
+  for (auto& each : partitions_)
+    each->start([starting = starting_](const start_result& how) { starting->one(how); });
+}
+
+template <class Act>
+void redis_backplane::on_partition(const std::string& channel, Act act) {
+  auto* which = partitions_[stable_hash(channel) % partitions_.size()].get();
+  if (home_.here())
+    act(*which);
+  else
+    home_.post([which, act = std::move(act)]() mutable { act(*which); });
+}
+
+void redis_backplane::push(const std::string& channel, step what) {
+  on_partition(channel, [what = std::move(what)](partition& p) mutable { p.ask(std::move(what)); });
+}
+
+void redis_backplane::append(const std::string& channel, const retention& keep, draft what, answer<appended> done) {
+  append_step s;
+  s.body = encode_body(what);
+  s.made = std::make_shared<protocol::publication>();
+  s.made->data = std::move(what.data);
+  s.made->info = std::move(what.info);
+  s.made->binary = what.binary;
+  s.made->tags = std::move(what.tags);
+  if (what.idempotency_ttl > milliseconds{0}) s.key = std::move(what.idempotency_key);
+  s.key_life = what.idempotency_ttl;
+  s.skip_history = what.skip_history;
+  s.replicated = what.replicated;
+  s.done = std::move(done);
+  push(channel, {channel, keep, {}, std::move(s)});
+}
+
+void redis_backplane::subscribe(const std::string& channel, const retention& keep, answer<position> done) {
+  // A step without an answer is the partition's own repair.
+  if (!done) done = [](const outcome<position>&) {};
+  on_partition(channel, [what = step{channel, keep, {}, enroll_step{std::move(done)}}](partition& p) mutable {
+    p.subscribe(std::move(what));
+  });
+}
+
+void redis_backplane::unsubscribe(const std::string& channel) {
+  on_partition(channel, [channel](partition& p) { p.unsubscribe(channel); });
+}
+
+void redis_backplane::recover(const std::string& channel, const retention& keep, const position& since,
+                              std::size_t max, answer<recovery> done) {
+  push(channel, {channel, keep, {}, recover_step{since, max, std::move(done)}});
+}
+
+void redis_backplane::history(const std::string& channel, const retention& keep, const log_query& what,
+                              answer<log_page> done) {
+  if (!keep.logs()) {
+    const bool foreign = what.since && !what.since->epoch.empty();
+    outcome<log_page> page = log_page{};
+    if (foreign) page = error_code::unrecoverable_position;
+    if (done) run_(channel, [done = std::move(done), page = std::move(page)] { done(page); });
+    return;
+  }
+  push(channel, {channel, keep, {}, history_step{what, std::move(done)}});
+}
+
+void redis_backplane::remove_history(const std::string& channel, answer<nothing> done) {
+  push(channel, {channel, {}, {}, remove_history_step{std::move(done)}});
+}
+
+void redis_backplane::enter(const std::string& channel, client_info who, answer<presence_change> done) {
+  auto member = encode_member(who);
+  enter_step s{std::move(who.client), std::move(member), std::move(done)};
+  on_partition(channel,
+               [what = step{channel, {}, {}, std::move(s)}](partition& p) mutable { p.enter(std::move(what)); });
+}
+
+void redis_backplane::leave(const std::string& channel, const std::string& client, answer<presence_change> done) {
+  on_partition(channel, [what = step{channel, {}, {}, leave_step{client, std::move(done)}}](partition& p) mutable {
+    p.leave(std::move(what));
+  });
+}
+
+void redis_backplane::members(const std::string& channel, answer<presence_snapshot> done) {
+  push(channel, {channel, {}, {}, members_step{std::move(done)}});
+}
+
+void redis_backplane::acquire_lease(const std::string& name, const std::string& holder, milliseconds ttl,
+                                    answer<lease> done) {
+  push(name, {name, {}, {}, acquire_step{holder, ttl, std::move(done)}});
+}
+
+void redis_backplane::release_lease(const std::string& name, const std::string& holder, answer<nothing> done) {
+  push(name, {name, {}, {}, release_step{holder, std::move(done)}});
+}
+
+void redis_backplane::put_notice(notice what, answer<nothing> done) {
+  if (what.key.empty() || what.key.size() > max_notice_key) {
+    if (done) run_("", [done = std::move(done)] { done(error_code::bad_request); });
+    return;
+  }
+  push("", {"", {}, {}, put_notice_step{std::move(what), std::move(done)}});
+}
+
+void redis_backplane::drop_notice(const std::string& key, answer<nothing> done) {
+  push("", {"", {}, {}, drop_notice_step{key, std::move(done)}});
+}
+
+health redis_backplane::check() const {
+  for (const auto& each : partitions_)
+    if (auto how = each->check(); !how.ready) return how;
+  return {};
+}
+
+std::vector<runtime::metrics::sample> redis_backplane::samples() const {
+  milliseconds age{0};
+  std::size_t inbox = 0, pending = 0;
+  for (const auto& each : partitions_) {
+    const auto now = each->measure();
+    age = std::max(age, now.lease_age);
+    inbox += now.inbox;
+    pending += now.pending;
+  }
+  return {
+      {"plexus_backplane_lease_age_seconds", "Since the node's lease in Redis was renewed.",
+       std::chrono::duration<double>(age).count(), false},
+      {"plexus_backplane_inbox_entries", "Batches of other nodes that wait in this node's inbox.",
+       static_cast<double>(inbox), false},
+      {"plexus_backplane_pending", "Steps that wait to be sent to Redis.", static_cast<double>(pending), false}};
+}
+
+void redis_backplane::sync(answer<nothing> done) {
+  const auto left = std::make_shared<std::size_t>(partitions_.size());
+  const auto one = [left, done = std::move(done)](const outcome<nothing>& how) {
+    if (--*left == 0 && done) done(how);
+  };
+  const auto ask = [this, one] {
+    for (auto& each : partitions_) each->ask({"", {}, {}, sync_step{one}});
+  };
+  if (home_.here())
+    ask();
+  else
+    home_.post(ask);
+}
+
+void redis_backplane::cut() {
+  for (auto& each : partitions_) each->cut();
+}
+
+} // namespace plexus::backplane::redis

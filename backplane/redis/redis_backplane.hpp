@@ -1,0 +1,84 @@
+#pragma once
+// The backplane on Redis Streams: one node's side. Calls are taken on any loop and carried to the one that does the
+// I/O, where a partition is chosen by the channel's name.
+//
+// Beyond the contract: everything that a node is told about a channel comes in the order in which it happened in
+// Redis, its own answers among what others did. An error may come earlier than answers that were asked for before
+// it.
+//
+// Owner: the node. Made before the loops start, and destroyed after they have ended.
+
+#include "actors/runtime/metrics.hpp"
+#include "actors/runtime/runtime.hpp"
+#include "backplane/backplane.hpp"
+#include "backplane/redis/address.hpp"
+#include "backplane/redis/partition.hpp"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace plexus::backplane::redis {
+
+struct options {
+  address where;
+  tls_settings tls;
+  unsigned partitions = 1;
+  milliseconds connect_timeout{10'000};
+  std::string node_name;
+  tuning times;
+};
+
+class redis_backplane final : public backplane {
+public:
+  /// `home` does the I/O. Throws std::runtime_error with a sentence for certificates that can't be read.
+  redis_backplane(runtime::loop& home, const options& with, listener& to, executor run);
+  ~redis_backplane() override;
+  redis_backplane(const redis_backplane&) = delete;
+  redis_backplane& operator=(const redis_backplane&) = delete;
+
+  /// On the home loop, once. `done` is called there: up, or why not within `connect_timeout`; it goes on trying
+  /// then.
+  void start(std::function<void(const start_result&)> done);
+
+  void append(const std::string& channel, const retention& keep, draft what, answer<appended> done) override;
+  void subscribe(const std::string& channel, const retention& keep, answer<position> done) override;
+  void unsubscribe(const std::string& channel) override;
+  void recover(const std::string& channel, const retention& keep, const position& since, std::size_t max,
+               answer<recovery> done) override;
+  void history(const std::string& channel, const retention& keep, const log_query& what,
+               answer<log_page> done) override;
+  void remove_history(const std::string& channel, answer<nothing> done) override;
+  void enter(const std::string& channel, client_info who, answer<presence_change> done) override;
+  void leave(const std::string& channel, const std::string& client, answer<presence_change> done) override;
+  void members(const std::string& channel, answer<presence_snapshot> done) override;
+  void acquire_lease(const std::string& name, const std::string& holder, milliseconds ttl,
+                     answer<lease> done) override;
+  void release_lease(const std::string& name, const std::string& holder, answer<nothing> done) override;
+  void put_notice(notice what, answer<nothing> done) override;
+  void drop_notice(const std::string& key, answer<nothing> done) override;
+  [[nodiscard]] health check() const override;
+  void tick() override {}
+
+  /// For a scrape; any thread.
+  [[nodiscard]] std::vector<runtime::metrics::sample> samples() const;
+
+  /// Answered when all that others handed to this node before is on its way to the listener. For tests.
+  void sync(answer<nothing> done);
+  /// Cuts the connections. For tests; on the home loop.
+  void cut();
+
+private:
+  template <class Act>
+  void on_partition(const std::string& channel, Act act);
+  void push(const std::string& channel, step what);
+
+  struct start_state;
+  runtime::loop& home_;
+  executor run_;
+  milliseconds connect_timeout_;
+  std::shared_ptr<start_state> starting_;
+  std::vector<std::unique_ptr<partition>> partitions_;
+};
+
+} // namespace plexus::backplane::redis

@@ -1,0 +1,62 @@
+-- Appending to logs. `keep`: "size ttl"; size 0 for a channel without a log.
+local keeps = {}
+local function parse_keep(text)
+  local k = keeps[text]
+  if not k then
+    local size, ttl, flags = string.match(text, '^(%d+) (%d+) ?(%a*)$')
+    k = {size = tonumber(size), most = size, ttl = tonumber(ttl), skip = string.find(flags, 's') ~= nil,
+         replicated = string.find(flags, 'r') ~= nil}
+    keeps[text] = k
+  end
+  return k
+end
+
+local deadline, slack = tonumber(ARGV[7]), tonumber(ARGV[12])
+local stamp = string.format('%013.0f', now)
+
+-- An append's answer: "epoch sequence offset", or a letter: L late, N no replica, D and the first answer.
+local function append(name, keep, body, key, key_life)
+  if now > deadline then return 'L' end
+  if keep.replicated and replicas == '0' then return 'N' end
+  local logs = keep.size > 0 and not keep.skip
+  local record
+  if key ~= '' then
+    record = prefix .. 'k:' .. name .. '\0' .. key
+    local first = redis.call('GET', record)
+    if first then return 'D ' .. first end
+  end
+  local c = open(name, logs)
+  if not c then -- nobody listens and nothing is kept
+    if record then redis.call('SET', record, '. 0', 'PX', key_life + slack) end
+    return '. 0 0'
+  end
+  local text, o = stamp .. body, 0
+  if logs then
+    if c.h <= now and c.o > 0 then redis.call('DEL', log_of(name)) end
+    -- About the size: exact trimming costs twice what the rest of this command does, and frees no memory either.
+    -- Readers go no further back than the size.
+    local added = redis.pcall('XADD', log_of(name), 'MAXLEN', '~', keep.most, string.format('%d-0', c.o + 1), 'd', text)
+    if type(added) == 'table' and added.err then
+      if string.find(added.err, 'OOM', 1, true) then return 'O' end
+      begin_log(c) -- the stream was ahead of the hash: one of them isn't ours any more
+      redis.call('XADD', log_of(name), '1-0', 'd', text)
+    end
+    o = c.o + 1
+    c.o, c.h = o, now + keep.ttl
+    if c.y < c.h then
+      c.y = c.h + math.floor(keep.ttl / 4)
+      redis.call('PEXPIREAT', log_of(name), string.format('%d', c.y))
+    end
+  end
+  c.s = c.s + 1
+  dirty(c)
+  keep_alive(c, math.max(keep.ttl, key_life))
+  local epoch = epoch_of(c)
+  if #c.others > 0 then
+    hand_on(c, string.format('P%s %d %d %d %d\n', epoch, c.s, o, #name, #text) .. name .. text)
+  end
+  if record then
+    redis.call('SET', record, string.format('%s %d', o > 0 and epoch or '.', o), 'PX', key_life + slack)
+  end
+  return string.format('%s %d %d', epoch, c.s, o)
+end

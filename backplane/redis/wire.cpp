@@ -1,0 +1,191 @@
+#include "backplane/redis/wire.hpp"
+
+#include <charconv>
+
+namespace plexus::backplane::redis {
+
+namespace {
+
+constexpr std::size_t time_digits = 13;
+constexpr int has_info = 1, is_binary = 2; // a digit behind the time
+
+void put_number(std::string& to, std::uint64_t n) {
+  for (; n >= 0x80; n >>= 7) to.push_back(static_cast<char>(n | 0x80));
+  to.push_back(static_cast<char>(n));
+}
+
+void put_text(std::string& to, std::string_view text) {
+  put_number(to, text.size());
+  to.append(text);
+}
+
+/// Reads what `put_...` wrote; `fine` is false once something was missing.
+class reader {
+public:
+  explicit reader(std::string_view bytes) : left_(bytes) {}
+  std::uint64_t number() {
+    std::uint64_t n = 0;
+    for (unsigned shift = 0; shift < 64 && !left_.empty(); shift += 7) {
+      const auto byte = static_cast<unsigned char>(left_.front());
+      left_.remove_prefix(1);
+      n |= static_cast<std::uint64_t>(byte & 0x7f) << shift;
+      if (byte < 0x80) return n;
+    }
+    fine = false;
+    return 0;
+  }
+  std::string_view text() {
+    const auto size = number();
+    if (!fine || size > left_.size()) {
+      fine = false;
+      return {};
+    }
+    const auto out = left_.substr(0, size);
+    left_.remove_prefix(size);
+    return out;
+  }
+  [[nodiscard]] bool at_end() const { return left_.empty(); }
+  bool fine = true;
+
+private:
+  std::string_view left_;
+};
+
+void put_member(std::string& to, const client_info& who) {
+  put_text(to, who.user);
+  put_text(to, who.client);
+  put_text(to, who.conn_info);
+  put_text(to, who.channel_info);
+}
+
+client_info get_member(reader& from) {
+  client_info who;
+  who.user = from.text();
+  who.client = from.text();
+  who.conn_info = from.text();
+  who.channel_info = from.text();
+  return who;
+}
+
+} // namespace
+
+std::string encode_body(const draft& what) {
+  std::string out;
+  out.reserve(what.data.size() + 16);
+  out.push_back(static_cast<char>('0' + (what.info ? has_info : 0) + (what.binary ? is_binary : 0)));
+  put_text(out, what.data);
+  put_number(out, what.tags.size());
+  for (const auto& [name, value] : what.tags) {
+    put_text(out, name);
+    put_text(out, value);
+  }
+  if (what.info) put_member(out, *what.info);
+  return out;
+}
+
+std::shared_ptr<protocol::publication> decode_publication(std::string_view text) {
+  if (text.size() <= time_digits) return nullptr;
+  const auto time = to_number(text.substr(0, time_digits));
+  if (!time) return nullptr;
+  auto made = std::make_shared<protocol::publication>();
+  made->time = milliseconds{static_cast<std::int64_t>(*time)};
+  const int flags = text[time_digits] - '0';
+  if (flags < 0 || flags > has_info + is_binary) return nullptr;
+  made->binary = (flags & is_binary) != 0;
+  reader from(text.substr(time_digits + 1));
+  made->data = from.text();
+  for (auto tags = from.number(); tags > 0 && from.fine; --tags) {
+    std::string name{from.text()};
+    made->tags.emplace_back(std::move(name), std::string{from.text()});
+  }
+  if ((flags & has_info) != 0) made->info = std::make_shared<const client_info>(get_member(from));
+  if (!from.fine || !from.at_end()) return nullptr;
+  return made;
+}
+
+std::string encode_member(const client_info& who) {
+  std::string out;
+  put_member(out, who);
+  return out;
+}
+
+std::optional<client_info> decode_member(std::string_view bytes) {
+  reader from(bytes);
+  auto who = get_member(from);
+  if (!from.fine || !from.at_end()) return std::nullopt;
+  return who;
+}
+
+std::optional<std::uint64_t> to_number(std::string_view text) {
+  std::uint64_t n = 0;
+  const auto* end = text.data() + text.size();
+  const auto [at, error] = std::from_chars(text.data(), end, n);
+  if (error != std::errc{} || at != end) return std::nullopt;
+  return n;
+}
+
+std::optional<std::uint64_t> inbox_number(std::string_view id) {
+  if (id.substr(0, 2) != "1-") return std::nullopt;
+  return to_number(id.substr(2));
+}
+
+std::optional<notice> decode_notice(std::string_view text) {
+  const auto first = text.find(' ');
+  const auto second = first == std::string_view::npos ? first : text.find(' ', first + 1);
+  if (second == std::string_view::npos) return std::nullopt;
+  const auto value = to_number(text.substr(0, first)), end = to_number(text.substr(first + 1, second - first - 1));
+  if (!value || !end) return std::nullopt;
+  return notice{std::string(text.substr(second + 1)), static_cast<std::int64_t>(*value),
+                milliseconds{static_cast<std::int64_t>(*end)}};
+}
+
+presence_change::kind to_kind(std::string_view letter) {
+  using kind = presence_change::kind;
+  if (letter == "j") return kind::joined;
+  if (letter == "u") return kind::updated;
+  if (letter == "l") return kind::left;
+  return kind::none;
+}
+
+bool decode_entry(std::string_view entry, const std::function<void(const handed_on&)>& each) {
+  while (!entry.empty()) {
+    handed_on one;
+    switch (entry.front()) {
+    case 'P':
+      break;
+    case 'M':
+      one.what = handed_on::kind::presence;
+      break;
+    case 'T':
+      one.what = handed_on::kind::notice;
+      break;
+    default:
+      return false;
+    }
+    const auto line_end = entry.find('\n');
+    if (line_end == std::string_view::npos) return false;
+    auto line = entry.substr(1, line_end - 1);
+    entry.remove_prefix(line_end + 1);
+    const auto word = [&line] {
+      const auto space = line.find(' ');
+      const auto out = line.substr(0, space);
+      line.remove_prefix(space == std::string_view::npos ? line.size() : space + 1);
+      return out;
+    };
+    one.epoch = word();
+    const auto sequence = to_number(word()), number = to_number(word());
+    const auto name_size = to_number(word()), content_size = to_number(word());
+    if (!sequence || !number || !name_size || !content_size) return false;
+    if (*name_size > entry.size() || *content_size > entry.size() - *name_size) return false;
+    if (one.what == handed_on::kind::presence) one.change = to_kind(word());
+    one.sequence = *sequence;
+    one.number = *number;
+    one.channel = entry.substr(0, *name_size);
+    one.content = entry.substr(*name_size, *content_size);
+    entry.remove_prefix(*name_size + *content_size);
+    each(one);
+  }
+  return true;
+}
+
+} // namespace plexus::backplane::redis

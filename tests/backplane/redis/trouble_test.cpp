@@ -1,0 +1,309 @@
+// What happens when Redis, its connections or a node fail: nothing is lost in silence, nothing comes twice.
+
+#include "tests/backplane/redis/cluster.hpp"
+
+#include <doctest/doctest.h>
+
+#include <filesystem>
+
+using namespace plexus::backplane;
+using namespace plexus::backplane::contract;
+using namespace plexus::backplane::redis::testing;
+using plexus::backplane::redis::tuning;
+
+namespace {
+
+const std::string prefix = "plexus:{p0}:";
+
+/// The inbox of the node that occupies `channel`; with several, any.
+std::string inbox_of(server& redis, const std::string& node) {
+  const auto all = redis.ask({"HGETALL", prefix + "nodes"});
+  const auto at = all.find(node);
+  REQUIRE(at != std::string::npos);
+  return all.substr(at - 13, 12);
+}
+
+std::size_t count(const std::vector<std::string>& in, const std::string& what) {
+  return static_cast<std::size_t>(std::count(in.begin(), in.end(), what));
+}
+
+} // namespace
+
+TEST_CASE("trouble: cut connections lose nothing, and nothing comes twice") {
+  shared_cluster f;
+  subscribe(f, 1, "c", long_log);
+  subscribe(f, 1, "plain", no_log);
+  for (int i = 0; i < 40; ++i) {
+    f.node(0).append("c", long_log, said(std::to_string(i)), {});
+    f.node(0).append("plain", no_log, said(std::to_string(i)), {});
+    if (i % 8 == 3) f.redis().ask({"CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"});
+    if (i % 8 == 6) f.redis().ask({"CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"});
+    std::this_thread::sleep_for(5ms);
+  }
+  CHECK(f.until(
+      [&] { return f.at(1).publications["c"].size() >= 40 && f.at(1).publications["plain"].size() >= 40; }));
+  f.settle();
+  auto& got = f.at(1).publications["c"];
+  REQUIRE(got.size() == 40);
+  for (std::size_t i = 0; i < 40; ++i) CHECK(got[i]->data == std::to_string(i));
+  REQUIRE(f.at(1).publications["plain"].size() == 40);
+  for (std::size_t i = 0; i < 40; ++i) CHECK(f.at(1).publications["plain"][i]->data == std::to_string(i));
+  CHECK(f.at(1).doubted.empty());
+}
+
+TEST_CASE("trouble: FLUSHALL is noticed though nothing is published, every channel is told and goes on") {
+  shared_cluster f;
+  const auto before = subscribe(f, 1, "c", long_log);
+  subscribe(f, 1, "plain", no_log);
+  append(f, 0, "c", long_log, said("a"));
+  f.redis().ask({"FLUSHALL"});
+  CHECK(f.until([&] { return count(f.at(1).doubted, "c") == 1 && count(f.at(1).doubted, "plain") == 1; }, 2000ms));
+  // A position of the lost log fits nothing.
+  CHECK_FALSE(recover(f, 1, "c", long_log, {before.epoch, 0}).recovered);
+  const auto first = append(f, 0, "c", long_log, said("b")).at;
+  CHECK(first.offset == 1);
+  CHECK(first.epoch != before.epoch);
+  CHECK(
+      f.until([&] { return !f.at(1).publications["c"].empty() && f.at(1).publications["c"].back()->data == "b"; }));
+}
+
+TEST_CASE("trouble: a server that comes back with less than it had gives no position twice") {
+  server redis;
+  cluster f(redis);
+  subscribe(f, 1, "c", long_log);
+  const auto kept = append(f, 0, "c", long_log, said("kept")).at;
+  redis.ask({"SAVE"});
+  const auto lost = append(f, 0, "c", long_log, said("lost")).at;
+  redis.kill_hard();
+  CHECK(f.until([&] { return !f.node(0).check().ready; }));
+  redis.start();
+  CHECK(f.until([&] { return f.node(0).check().ready && f.node(1).check().ready && f.at(1).doubted.size() == 1; },
+                4000ms));
+  const auto again = append(f, 0, "c", long_log, said("again")).at;
+  CHECK(again.offset == lost.offset);
+  CHECK(again.epoch != lost.epoch);
+  CHECK_FALSE(recover(f, 1, "c", long_log, lost).recovered);
+  const auto survived = recover(f, 1, "c", long_log, kept);
+  CHECK(survived.recovered);
+  CHECK(text(survived.publications) == "2:again");
+  CHECK(survived.top == again);
+}
+
+TEST_CASE("trouble: an inbox trimmed past what was read is noticed and made good from the log") {
+  auto times = quick();
+  times.lease = 3000ms;
+  cluster f(server::shared(), times);
+  subscribe(f, 1, "c", long_log);
+  subscribe(f, 1, "plain", no_log);
+  const auto inbox = prefix + "i:" + inbox_of(f.redis(), "node-1");
+  std::thread frozen([&] { f.freeze(1, 800ms); });
+  std::this_thread::sleep_for(100ms);
+  for (int i = 0; i < 5; ++i) append_only(f, 0, "c", long_log, said(std::to_string(i)));
+  append_only(f, 0, "plain", no_log, said("lost on the way"));
+  f.redis().ask({"XTRIM", inbox, "MAXLEN", "1"});
+  frozen.join();
+  CHECK(f.until([&] { return f.at(1).publications["c"].size() == 5 && count(f.at(1).doubted, "plain") == 1; }));
+  CHECK(text(f.at(1).publications["c"]) == "1:0 2:1 3:2 4:3 5:4");
+  CHECK(count(f.at(1).doubted, "c") == 0);
+}
+
+TEST_CASE("trouble: a node paused past its lease registers again, and what it missed comes in order") {
+  shared_cluster f;
+  subscribe(f, 1, "c", long_log);
+  enter(f, 1, "c", {"bob", "c2", "", ""});
+  append(f, 0, "c", long_log, said("a"));
+  std::thread frozen([&] { f.freeze(1, 2500ms); });
+  std::this_thread::sleep_for(1800ms);
+  for (const char* each : {"b", "c"}) append_only(f, 0, "c", long_log, said(each));
+  frozen.join();
+  CHECK(f.until([&] { return f.at(1).publications["c"].size() == 3; }));
+  CHECK(text(f.at(1).publications["c"]) == "1:a 2:b 3:c");
+  // It was given up and is back: its member as well.
+  CHECK(f.until([&] { return members(f, 0, "c").members.size() == 1; }));
+  append(f, 0, "c", long_log, said("d"));
+  CHECK(text(f.at(1).publications["c"]) == "1:a 2:b 3:c 4:d");
+}
+
+TEST_CASE("trouble: a Redis that stands still fails publishers in time, and a late append still delivers at home") {
+  shared_cluster f;
+  subscribe(f, 0, "c", long_log);
+  subscribe(f, 1, "c", long_log);
+  std::vector<outcome<appended>> answers;
+  f.redis().pause();
+  const auto asked = std::chrono::steady_clock::now();
+  f.node(0).append("c", long_log, said("late", "key"), [&](auto how) { answers.push_back(std::move(how)); });
+  CHECK(f.until([&] { return answers.size() == 1; }, 2000ms));
+  CHECK(std::chrono::steady_clock::now() - asked < 1800ms);
+  REQUIRE_FALSE(answers[0].ok());
+  CHECK(answers[0].error() == error_code::internal);
+  CHECK(f.until([&] { return !f.node(0).check().ready; }, 2500ms));
+  f.redis().resume();
+  CHECK(f.until([&] { return f.at(0).publications["c"].size() == 1 && f.at(1).publications["c"].size() == 1; }));
+  CHECK(f.until([&] { return f.node(0).check().ready; }));
+  // The retry is a duplicate of it.
+  const auto again = append(f, 0, "c", long_log, said("late", "key"));
+  CHECK(again.duplicate);
+  CHECK(again.at.offset == 1);
+  f.settle();
+  CHECK(text(f.at(0).publications["c"]) == "1:late");
+  CHECK(text(f.at(1).publications["c"]) == "1:late");
+}
+
+TEST_CASE("trouble: while Redis is away publishing fails at once, questions are held and then answered or failed") {
+  server redis({"--appendonly", "yes", "--appendfsync", "always"});
+  cluster f(redis);
+  const auto at = append(f, 0, "c", long_log, said("a")).at;
+  redis.kill_hard();
+  CHECK(f.until([&] { return !f.node(0).check().ready; }, 2000ms));
+  std::this_thread::sleep_for(quick().append_wait);
+  bool failed = false, given_up = false, held = false;
+  f.node(0).append("c", long_log, said("b"), [&](const auto& how) { failed = !how.ok(); });
+  CHECK(f.until([&] { return failed; }, 200ms));
+  f.node(0).recover("c", long_log, at, 10, [&](const auto& how) { given_up = !how.ok(); });
+  CHECK_FALSE(f.until([&] { return given_up; }, 700ms));
+  CHECK(f.until([&] { return given_up; }, 2000ms));
+  f.node(0).subscribe("c", long_log, [&](const auto& how) { held = how.ok(); });
+  redis.start();
+  CHECK(f.until([&] { return held; }, 3000ms));
+  CHECK(append(f, 0, "c", long_log, said("b")).at.offset == 2);
+}
+
+TEST_CASE("trouble: a publication that was given up before it was sent is never made") {
+  server redis({"--appendonly", "yes", "--appendfsync", "always"});
+  cluster f(redis);
+  subscribe(f, 1, "c", long_log);
+  redis.kill_hard();
+  bool failed = false;
+  std::this_thread::sleep_for(50ms);
+  f.node(0).append("c", long_log, said("never"), [&](const auto& how) { failed = !how.ok(); });
+  CHECK(f.until([&] { return failed; }, 2000ms));
+  redis.start();
+  CHECK(f.until([&] { return f.node(0).check().ready && f.node(1).check().ready; }));
+  CHECK(append(f, 0, "c", long_log, said("b")).at.offset == 1);
+}
+
+TEST_CASE("trouble: after an outage longer than the lease nobody leaves who is there") {
+  shared_cluster f;
+  for (const std::size_t node : {0U, 1U}) subscribe(f, node, "c", no_log);
+  enter(f, 0, "c", {"ann", "c1", "", ""});
+  enter(f, 1, "c", {"bob", "c2", "", ""});
+  f.redis().pause();
+  std::this_thread::sleep_for(1800ms);
+  f.redis().resume();
+  CHECK(f.until([&] { return f.node(0).check().ready && f.node(1).check().ready; }));
+  f.advance(2500ms); // two leases and a half: time to clean
+  CHECK(members(f, 2, "c").members.size() == 2);
+  for (const std::size_t node : {0U, 1U})
+    for (const auto& each : f.at(node).changes["c"]) CHECK(each.what != presence_change::kind::left);
+}
+
+TEST_CASE("trouble: members of a node that died leave within two leases, once, and all hear it") {
+  shared_cluster f;
+  for (const std::size_t node : {0U, 2U}) subscribe(f, node, "c", no_log);
+  for (int i = 0; i < 50; ++i) enter(f, 1, "c", {"u", "c" + std::to_string(i), "", ""});
+  enter(f, 0, "c", {"ann", "stays", "", ""});
+  f.kill(1);
+  f.start(1); // back at once, under the same name: it's another incarnation
+  CHECK(f.until([&] { return f.at(0).changes["c"].size() + f.at(2).changes["c"].size() >= 50 + 50 + 50 + 1 + 50; },
+                3000ms));
+  f.advance(700ms);
+  for (const std::size_t node : {0U, 2U}) {
+    std::map<std::string, int> left;
+    for (const auto& each : f.at(node).changes["c"])
+      if (each.what == presence_change::kind::left) ++left[each.member.client];
+    CHECK(left.size() == 50);
+    for (const auto& [client, times] : left) CHECK(times == 1);
+  }
+  CHECK(members(f, 0, "c").members.size() == 1);
+  CHECK(f.redis().number({"EXISTS", prefix + "nodes"}) == 1);
+}
+
+TEST_CASE("trouble: a leave under way on a cut connection doesn't undo what came after") {
+  shared_cluster f;
+  subscribe(f, 0, "c", long_log);
+  for (int i = 0; i < 10; ++i) {
+    f.node(0).unsubscribe("c");
+    f.on_loop(0, [&] { f.plane(0).cut(); });
+    bool back = false;
+    f.node(0).subscribe("c", long_log, [&](const auto& how) { back = how.ok(); });
+    CHECK(f.until([&] { return back; }));
+    append(f, 1, "c", long_log, said(std::to_string(i)));
+    CHECK(f.at(0).publications["c"].size() == static_cast<std::size_t>(i) + 1);
+  }
+}
+
+TEST_CASE("trouble: two publishing nodes and cuts all the while: each has one order, and all have the same") {
+  shared_cluster f;
+  for (const std::size_t node : {0U, 1U, 2U}) subscribe(f, node, "c", {5000, 1h});
+  std::array<std::vector<std::uint64_t>, 2> own;
+  const auto run = [&](std::size_t node) {
+    for (int i = 0; i < 300; ++i) {
+      f.node(node).append("c", {5000, 1h}, said(std::to_string(node)), [&, node](const auto& how) {
+        if (how.ok()) own[node].push_back(how->at.offset);
+      });
+      if (i % 50 == 25) f.on_loop(node, [&] { f.plane(node).cut(); });
+      std::this_thread::sleep_for(1ms);
+    }
+  };
+  std::thread first(run, 0), second(run, 1);
+  first.join();
+  second.join();
+  CHECK(f.until([&] { return own[0].size() + own[1].size() == 600 && f.at(2).publications["c"].size() == 600; }));
+  f.settle();
+  const auto log = history(f, 2, "c", {5000, 1h});
+  REQUIRE(log);
+  CHECK(text(f.at(2).publications["c"]) == text(log->publications));
+  for (const std::size_t node : {0U, 1U}) {
+    CHECK(std::is_sorted(own[node].begin(), own[node].end()));
+    std::set<std::uint64_t> all(own[node].begin(), own[node].end());
+    for (const auto& each : f.at(node).publications["c"]) all.insert(each->offset);
+    CHECK(all.size() == 600);
+  }
+}
+
+TEST_CASE("trouble: a node with another number of partitions doesn't start") {
+  auto& redis = server::shared();
+  cluster first(redis);
+  CHECK(first.started(0).fault.empty());
+  cluster second(redis, quick(), {}, 3);
+  CHECK(second.started(0).bad_configuration);
+  CHECK(second.started(0).fault.find("partitions") != std::string::npos);
+}
+
+TEST_CASE("trouble: a scripts cache that was emptied is filled again") {
+  shared_cluster f;
+  append(f, 0, "c", long_log, said("a"));
+  f.redis().ask({"SCRIPT", "FLUSH"});
+  CHECK(append(f, 0, "c", long_log, said("b")).at.offset == 2);
+  f.advance(700ms);
+  CHECK(f.node(0).check().ready);
+}
+
+TEST_CASE("trouble: a Redis without memory fails publishers with an error and goes on when it has some") {
+  server redis;
+  cluster f(redis);
+  subscribe(f, 1, "c", long_log);
+  append(f, 0, "c", long_log, said("a"));
+  redis.ask({"CONFIG", "SET", "maxmemory", "1"});
+  bool failed = false;
+  f.node(0).append("c", long_log, said("b"), [&](const auto& how) { failed = !how.ok(); });
+  CHECK(f.until([&] { return failed; }, 2000ms));
+  redis.ask({"CONFIG", "SET", "maxmemory", "0"});
+  CHECK(f.until([&] { return f.node(0).check().ready; }));
+  CHECK(append(f, 0, "c", long_log, said("c")).at.offset == 2);
+  CHECK(f.until([&] { return f.at(1).publications["c"].size() == 2; }));
+}
+
+TEST_CASE("trouble: a publication goes only to nodes that need it") {
+  shared_cluster f;
+  subscribe(f, 1, "c", long_log);
+  const auto quiet = prefix + "i:" + inbox_of(f.redis(), "node-2");
+  const auto before = f.redis().ask({"XINFO", "STREAM", quiet});
+  for (int i = 0; i < 20; ++i) append(f, 0, "c", long_log, said("x"));
+  const auto added = [](const std::string& info) {
+    const auto at = info.find("entries-added ");
+    return info.substr(at, info.find(' ', at + 14) - at);
+  };
+  CHECK(added(f.redis().ask({"XINFO", "STREAM", quiet})) == added(before));
+  CHECK(f.at(1).publications["c"].size() == 20);
+}
