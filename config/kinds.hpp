@@ -39,7 +39,7 @@ kind<std::string> text();
 kind<std::string> backplane_url();
 kind<std::string> web_address(); ///< empty, or http:// or https://
 kind<std::vector<std::string>> texts();
-kind<std::vector<std::string>> networks(); ///< each as `parse_network` takes it
+kind<std::vector<std::string>> networks();    ///< each as `parse_network` takes it
 kind<std::vector<std::string>> one_or_more(); ///< a string or a list; an empty string is none
 
 /// unsigned, std::uint16_t or std::size_t.

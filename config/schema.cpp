@@ -66,167 +66,129 @@ kind<access> allowed(bool subscribers) {
 std::vector<option> make_options() {
   std::vector<option> all;
   using c = channel_options;
-  section add{all, "", live, [](auto& o) -> auto& {return o;
+  section add{all, "", live, [](auto& o) -> decltype(auto) { return (o); }};
+  add("subscribe", &c::subscribe, allowed(false));
+  add("publish", &c::publish, allowed(true));
+  add("read_presence", &c::read_presence, allowed(true));
+  add("read_history", &c::read_history, allowed(true));
+  add("presence", &c::presence);
+  add("presence_grace", &c::presence_grace);
+  add("max_state_size", &c::max_state_size);
+  add("join_leave", &c::join_leave);
+  add("history_size", &c::history_size);
+  add("history_ttl", &c::history_ttl);
+  add("recover", &c::recover);
+  add("delta", &c::delta);
+  add("durability", &c::durability,
+      one_of<durability>({{"fast", durability::fast}, {"replicated", durability::replicated}}));
+  add("on_slow", &c::on_slow,
+      one_of<slow_policy>({{"disconnect", slow_policy::disconnect}, {"latest", slow_policy::latest}}));
+  add("max_subscribers", &c::max_subscribers);
+  add("publications_per_second", &c::publications_per_second);
+  add("actor", &c::actor).not_served();
+  return all;
 }
-}; // namespace
-add("subscribe", &c::subscribe, allowed(false));
-add("publish", &c::publish, allowed(true));
-add("read_presence", &c::read_presence, allowed(true));
-add("read_history", &c::read_history, allowed(true));
-add("presence", &c::presence);
-add("presence_grace", &c::presence_grace);
-add("max_state_size", &c::max_state_size);
-add("join_leave", &c::join_leave);
-add("history_size", &c::history_size);
-add("history_ttl", &c::history_ttl);
-add("recover", &c::recover);
-add("delta", &c::delta);
-add("durability", &c::durability,
-    one_of<durability>({{"fast", durability::fast}, {"replicated", durability::replicated}}));
-add("on_slow", &c::on_slow,
-    one_of<slow_policy>({{"disconnect", slow_policy::disconnect}, {"latest", slow_policy::latest}}));
-add("max_subscribers", &c::max_subscribers);
-add("publications_per_second", &c::publications_per_second);
-add("actor", &c::actor).not_served();
-return all;
-} // namespace plexus::config
 
 void add_client(std::vector<key>& all) {
   using c = client_section;
-  section add{all, "client.", live, [](auto& s) -> auto& {return s.client;
-}
-}
-;
-add("insecure", &c::insecure);
-add("anonymous", &c::anonymous);
-add("allowed_origins", &c::allowed_origins);
-add("connect_timeout", &c::connect_timeout);
-add("ping_interval", &c::ping_interval);
-add("pong_timeout", &c::pong_timeout);
-add("expired_close_delay", &c::expired_close_delay);
-add("max_message_size", &c::max_message_size, whole<std::size_t>(1));
-add("max_queue_size", &c::max_queue_size);
-add("max_channels", &c::max_channels);
-add("max_channel_length", &c::max_channel_length);
-add("max_recovered", &c::max_recovered);
-add("max_history_page", &c::max_history_page);
-add("max_connections_per_user", &c::max_connections_per_user);
-add("compression", &c::compression);
+  section add{all, "client.", live, [](auto& s) -> decltype(auto) { return (s.client); }};
+  add("insecure", &c::insecure);
+  add("anonymous", &c::anonymous);
+  add("allowed_origins", &c::allowed_origins);
+  add("connect_timeout", &c::connect_timeout);
+  add("ping_interval", &c::ping_interval);
+  add("pong_timeout", &c::pong_timeout);
+  add("expired_close_delay", &c::expired_close_delay);
+  add("max_message_size", &c::max_message_size, whole<std::size_t>(1));
+  add("max_queue_size", &c::max_queue_size);
+  add("max_channels", &c::max_channels);
+  add("max_channel_length", &c::max_channel_length);
+  add("max_recovered", &c::max_recovered);
+  add("max_history_page", &c::max_history_page);
+  add("max_connections_per_user", &c::max_connections_per_user);
+  add("compression", &c::compression);
 
-section token{all, "client.token.", live, [](auto& s) -> auto& {return s.client.token;
-}
-}
-;
-token("hmac_secret", &token_section::hmac_secrets, one_or_more()).hidden();
-token("public_key", &token_section::public_keys, one_or_more()).hidden();
-token("jwks_url", &token_section::jwks_url, web_address()).hidden(); // may carry a password
-token("audience", &token_section::audience);
-token("issuer", &token_section::issuer);
+  section token{all, "client.token.", live, [](auto& s) -> decltype(auto) { return (s.client.token); }};
+  token("hmac_secret", &token_section::hmac_secrets, one_or_more()).hidden();
+  token("public_key", &token_section::public_keys, one_or_more()).hidden();
+  token("jwks_url", &token_section::jwks_url, web_address()).hidden(); // may carry a password
+  token("audience", &token_section::audience);
+  token("issuer", &token_section::issuer);
 
-section rate{all, "client.rate.", live, [](auto& s) -> auto& {return s.client.rate;
-}
-}
-;
-rate("commands_per_second", &rate_section::commands_per_second);
-rate("bytes_per_second", &rate_section::bytes_per_second);
-rate("burst", &rate_section::burst);
+  section rate{all, "client.rate.", live, [](auto& s) -> decltype(auto) { return (s.client.rate); }};
+  rate("commands_per_second", &rate_section::commands_per_second);
+  rate("bytes_per_second", &rate_section::bytes_per_second);
+  rate("burst", &rate_section::burst);
 }
 
 void add_backplane(std::vector<key>& all) {
   using b = backplane_section;
-  section add{all, "backplane.", restart, [](auto& s) -> auto& {return s.backplane;
-}
-}
-;
-add("url", &b::url, backplane_url()).hidden(); // may carry a password
-add("partitions", &b::partitions, whole<unsigned>(0, 16'384));
-add("connect_timeout", &b::connect_timeout);
-add("lease", &b::lease, time_span(duration{1}));
-add("hold", &b::hold);
-add("idempotency_ttl", &b::idempotency_ttl);
-add("max_pending", &b::max_pending);
-add("password", &b::password).hidden();
-add("tls.ca", &b::tls_ca);
-add("tls.certificate", &b::tls_certificate);
-add("tls.key", &b::tls_key).hidden(); // a path, but someone will paste the key itself
-add("tls.server_name", &b::tls_server_name);
+  section add{all, "backplane.", restart, [](auto& s) -> decltype(auto) { return (s.backplane); }};
+  add("url", &b::url, backplane_url()).hidden(); // may carry a password
+  add("partitions", &b::partitions, whole<unsigned>(0, 16'384));
+  add("connect_timeout", &b::connect_timeout);
+  add("lease", &b::lease, time_span(duration{1}));
+  add("hold", &b::hold);
+  add("idempotency_ttl", &b::idempotency_ttl);
+  add("max_pending", &b::max_pending);
+  add("password", &b::password).hidden();
+  add("tls.ca", &b::tls_ca);
+  add("tls.certificate", &b::tls_certificate);
+  add("tls.key", &b::tls_key).hidden(); // a path, but someone will paste the key itself
+  add("tls.server_name", &b::tls_server_name);
 }
 
 std::vector<key> make_keys() {
   std::vector<key> all;
-  section node{all, "node.", restart, [](auto& s) -> auto& {return s.node;
-}
-}
-;
-node("name", &node_section::name);
-node("loops", &node_section::loops, whole<unsigned>(0, 1024));
-node("drain_timeout", &node_section::drain_timeout);
-node("max_connections", &node_section::max_connections);
-node("max_queue_memory", &node_section::max_queue_memory).live = true;
+  section node{all, "node.", restart, [](auto& s) -> decltype(auto) { return (s.node); }};
+  node("name", &node_section::name);
+  node("loops", &node_section::loops, whole<unsigned>(0, 1024));
+  node("drain_timeout", &node_section::drain_timeout);
+  node("max_connections", &node_section::max_connections);
+  node("max_queue_memory", &node_section::max_queue_memory).live = true;
 
-section listen{all, "listen.", restart, [](auto& s) -> auto& {return s.listen;
-}
-}
-;
-listen("address", &listen_section::address);
-listen("port", &listen_section::port);
+  section listen{all, "listen.", restart, [](auto& s) -> decltype(auto) { return (s.listen); }};
+  listen("address", &listen_section::address);
+  listen("port", &listen_section::port);
 
-section front{all, "listen.", live, [](auto& s) -> auto& {return s.listen;
-}
-}
-;
-front("tls.certificate", &listen_section::tls_certificate);
-front("tls.key", &listen_section::tls_key).hidden(); // a path, but the key itself is taken too
-front("trusted_proxies", &listen_section::trusted_proxies, networks());
-front("proxy_protocol", &listen_section::proxy_protocol);
-front("connects_per_second_per_address", &listen_section::connects_per_second_per_address);
+  section front{all, "listen.", live, [](auto& s) -> decltype(auto) { return (s.listen); }};
+  front("tls.certificate", &listen_section::tls_certificate);
+  front("tls.key", &listen_section::tls_key).hidden(); // a path, but the key itself is taken too
+  front("trusted_proxies", &listen_section::trusted_proxies, networks());
+  front("proxy_protocol", &listen_section::proxy_protocol);
+  front("connects_per_second_per_address", &listen_section::connects_per_second_per_address);
 
-section internal{all, "internal.", restart, [](auto& s) -> auto& {return s.internal;
-}
-}
-;
-internal("address", &internal_section::address);
-internal("port", &internal_section::port);
+  section internal{all, "internal.", restart, [](auto& s) -> decltype(auto) { return (s.internal); }};
+  internal("address", &internal_section::address);
+  internal("port", &internal_section::port);
 
-add_backplane(all);
-add_client(all);
+  add_backplane(all);
+  add_client(all);
 
-section api{all, "api.", live, [](auto& s) -> auto& {return s.api;
-}
-}
-;
-api("key", &api_section::key).hidden();
-api("max_body", &api_section::max_body);
+  section api{all, "api.", live, [](auto& s) -> decltype(auto) { return (s.api); }};
+  api("key", &api_section::key).hidden();
+  api("max_body", &api_section::max_body);
 
-section log{all, "log.", live, [](auto& s) -> auto& {return s.log;
-}
-}
-;
-log("level", &log_section::level,
-    one_of<log_level>({{"trace", log_level::trace},
-                       {"debug", log_level::debug},
-                       {"info", log_level::info},
-                       {"warn", log_level::warn},
-                       {"error", log_level::error}}));
-log("format", &log_section::format, one_of<log_format>({{"text", log_format::text}, {"json", log_format::json}}));
+  section log{all, "log.", live, [](auto& s) -> decltype(auto) { return (s.log); }};
+  log("level", &log_section::level,
+      one_of<log_level>({{"trace", log_level::trace},
+                         {"debug", log_level::debug},
+                         {"info", log_level::info},
+                         {"warn", log_level::warn},
+                         {"error", log_level::error}}));
+  log("format", &log_section::format, one_of<log_format>({{"text", log_format::text}, {"json", log_format::json}}));
 
-section root{all, "", live, [](auto& s) -> auto& {return s;
-}
-}
-;
-root("demo", &settings::demo);
-section fixed{all, "", restart, [](auto& s) -> auto& {return s;
-}
-}
-;
-fixed("plugins", &settings::plugins).not_served();
-fixed("admin.secret", &settings::admin_secret).hidden().not_served();
+  section root{all, "", live, [](auto& s) -> decltype(auto) { return (s); }};
+  root("demo", &settings::demo);
+  section fixed{all, "", restart, [](auto& s) -> decltype(auto) { return (s); }};
+  fixed("plugins", &settings::plugins).not_served();
+  fixed("admin.secret", &settings::admin_secret).hidden().not_served();
 
-for (const auto& o : options())
-  all.push_back({"channels.default." + o.path, o.text, o.expected,
-                 [&o](const json& value, settings& s) { return o.read(value, s.default_channel); },
-                 [&o](const settings& s) { return o.write(s.default_channel); }, o.live, o.secret, o.served});
-return all;
+  for (const auto& o : options())
+    all.push_back({"channels.default." + o.path, o.text, o.expected,
+                   [&o](const json& value, settings& s) { return o.read(value, s.default_channel); },
+                   [&o](const settings& s) { return o.write(s.default_channel); }, o.live, o.secret, o.served});
+  return all;
 }
 
 } // namespace

@@ -68,11 +68,11 @@ struct node_section {
 
 struct listen_section {
   std::string address = "127.0.0.1";
-  std::uint16_t port = 8000; ///< 0: the kernel picks one
+  std::uint16_t port = 8000;   ///< 0: the kernel picks one
   std::string tls_certificate; ///< a path, or PEM text; with `tls_key`: both or neither
   std::string tls_key;
   std::vector<std::string> trusted_proxies; ///< networks that `parse_network` takes
-  bool proxy_protocol = false; ///< trusted proxies begin with a PROXY header
+  bool proxy_protocol = false;              ///< trusted proxies begin with a PROXY header
   double connects_per_second_per_address = 0;
   friend bool operator==(const listen_section&, const listen_section&) = default;
 };

@@ -37,9 +37,8 @@ TEST_CASE("what isn't served yet is told instead of ignored") {
 }
 
 TEST_CASE("every setting that this version can't honour is found") {
-  for (const auto* assignment :
-       {"backplane.url=redis+cluster://h:6379", R"(plugins=["x.so"])", "admin.secret=x", "channels.default.actor=poll",
-        "channels.namespaces.a.actor=poll"}) {
+  for (const auto* assignment : {"backplane.url=redis+cluster://h:6379", R"(plugins=["x.so"])", "admin.secret=x",
+                                 "channels.default.actor=poll", "channels.namespaces.a.actor=poll"}) {
     const std::string text = assignment;
     CHECK(left_out({text}) == lines{text.substr(0, text.find('='))});
   }
