@@ -189,7 +189,11 @@ TEST_CASE("trouble: after an outage longer than the lease nobody leaves who is t
   enter(f, 1, "c", {"bob", "c2", "", ""});
   f.redis().pause();
   std::this_thread::sleep_for(1800ms);
+  // One of them comes back later than the other looks: its lease is over, and yet it lives.
+  std::thread frozen([&] { f.freeze(1, 700ms); });
+  std::this_thread::sleep_for(50ms);
   f.redis().resume();
+  frozen.join();
   CHECK(f.until([&] { return f.node(0).check().ready && f.node(1).check().ready; }));
   f.advance(2500ms); // two leases and a half: time to clean
   CHECK(members(f, 2, "c").members.size() == 2);
