@@ -115,7 +115,9 @@ inline std::string number(const key_ptr& key, const char* name) {
 
 /// A JWK; `more` is put behind its fields (`,"use":"sig"`).
 inline std::string jwk(const key_ptr& key, const std::string& kid, const std::string& more = {}) {
-  const auto end = (kid.empty() ? std::string() : R"(,"kid":")" + kid + '"') + more + "}";
+  std::string end;
+  if (!kid.empty()) end.append(R"(,"kid":")").append(kid).append("\"");
+  end.append(more).append("}");
   switch (EVP_PKEY_get_base_id(key.get())) {
   case EVP_PKEY_RSA:
     return R"({"kty":"RSA","n":")" + base64(number(key, "n")) + R"(","e":")" + base64(number(key, "e")) + '"' + end;
