@@ -115,26 +115,41 @@ inline std::string number(const key_ptr& key, const char* name) {
 
 /// A JWK; `more` is put behind its fields (`,"use":"sig"`).
 inline std::string jwk(const key_ptr& key, const std::string& kid, const std::string& more = {}) {
-  std::string end;
-  if (!kid.empty()) end.append(R"(,"kid":")").append(kid).append("\"");
-  end.append(more).append("}");
+  std::string out;
+  // Piece by piece: g++ 12 at -O2 sees an overflow in chains of operator+ where there is none.
+  auto member = [&out](std::string_view name, std::string_view value) {
+    out.append(out.empty() ? "{\"" : ",\"").append(name).append("\":\"").append(value).append("\"");
+  };
   switch (EVP_PKEY_get_base_id(key.get())) {
   case EVP_PKEY_RSA:
-    return R"({"kty":"RSA","n":")" + base64(number(key, "n")) + R"(","e":")" + base64(number(key, "e")) + '"' + end;
+    member("kty", "RSA");
+    member("n", base64(number(key, "n")));
+    member("e", base64(number(key, "e")));
+    break;
   case EVP_PKEY_EC: {
     const bool large = EVP_PKEY_get_bits(key.get()) > 256;
-    auto pad = [&](std::string s) { return std::string((large ? 48U : 32U) - s.size(), '\0') + s; };
-    return std::string(R"({"kty":"EC","crv":")") + (large ? "P-384" : "P-256") + R"(","x":")" +
-           base64(pad(number(key, "qx"))) + R"(","y":")" + base64(pad(number(key, "qy"))) + '"' + end;
+    auto padded = [&](const char* name) {
+      auto bytes = number(key, name);
+      bytes.insert(0, (large ? 48U : 32U) - bytes.size(), '\0');
+      return base64(bytes);
+    };
+    member("kty", "EC");
+    member("crv", large ? "P-384" : "P-256");
+    member("x", padded("qx"));
+    member("y", padded("qy"));
+    break;
   }
   default: {
     std::array<unsigned char, 32> x{};
     std::size_t size = x.size();
     REQUIRE(EVP_PKEY_get_raw_public_key(key.get(), x.data(), &size) == 1);
-    return R"({"kty":"OKP","crv":"Ed25519","x":")" + base64({reinterpret_cast<const char*>(x.data()), size}) + '"' +
-           end;
+    member("kty", "OKP");
+    member("crv", "Ed25519");
+    member("x", base64({reinterpret_cast<const char*>(x.data()), size}));
   }
   }
+  if (!kid.empty()) member("kid", kid);
+  return out.append(more).append("}");
 }
 inline std::string key_set(const std::string& keys) {
   return R"({"keys":[)" + keys + "]}";
