@@ -184,11 +184,13 @@ void fan_out_table::emit(const protocol::broadcast_ptr& what) {
       continue;
     }
     any = true;
+    auto skippable = form.kind.latest && publication ? c.id : 0;
+    // Joins and leaves are never skipped, and a delta must not outlive its base: each kind has pieces of its own.
+    if (g.batch && g.batch->skippable != skippable) close_batch(g, false);
     if (!g.batch) {
       g.batch = new chunk;
-      g.batch->skippable = form.kind.latest ? c.id : 0;
+      g.batch->skippable = skippable;
     }
-    if (!publication) g.batch->skippable = 0;
     auto how = !form.kind.delta ? data_form::plain : form.has_base ? data_form::delta : data_form::whole;
     append_broadcast(g, *what, how);
     ++g.messages;

@@ -36,7 +36,7 @@ void link::resume_reading() {
   paused_ = false;
   if (front_ && front_->ended) {
     // Not at once: whoever resumes may be in the middle of something.
-    owner_.home().defer([self = link_ptr(this)] { self->finish(); });
+    owner_.home().defer([self = link_ptr(this)] { self->end_of_input(); });
     return;
   }
   wait_readable();
@@ -138,6 +138,9 @@ void link::flush() {
   dirty_ = false;
   if (state_ == state::closed || held_ || blocked_) {
     if (blocked_) check_slow();
+    // Held back, it is no slow reader that could catch up: what waits for it has outgrown its bound.
+    if (held_ && state_ == state::open && out_.size() > owner_.max_queue())
+      call_stage([this] { stage_->on_overload(); });
     return;
   }
   write();
@@ -198,6 +201,13 @@ void link::finish() {
   set_timer(linger);
   mark_dirty();
   wait_readable();
+}
+
+// TLS says that the peer has said all; the socket's own end is still to come.
+void link::end_of_input() {
+  bool stage_ends = false;
+  if (state_ == state::open) call_stage([&] { stage_ends = stage_->on_half_closed(); });
+  if (!stage_ends) finish();
 }
 
 // The peer sends nothing any more. It may still read: what is queued goes out before the end.

@@ -109,6 +109,7 @@ private:
   void hand_over(std::span<char> bytes);
   [[nodiscard]] outbound::result write_out();
   void on_peer_done();
+  void end_of_input();
   void flush();
   void write();
   void check_slow();

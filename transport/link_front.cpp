@@ -98,7 +98,7 @@ void link::take_secure(std::span<char> bytes) {
       if (paused_)
         front_->ended = true;
       else
-        finish();
+        end_of_input();
       return;
     case tls::wire::input::failed:
       on_tls_fault();

@@ -20,7 +20,8 @@ void outbound::append(std::string_view bytes) {
   bytes_ += bytes.size();
   if (!std::exchange(sealed_, false) && !queue_.empty()) {
     auto& last = queue_.back();
-    if (last.data->use_count() == 1 && last.to == last.data->bytes.size() &&
+    // What may be dropped takes nothing along that may not.
+    if (last.data->skippable == 0 && last.data->use_count() == 1 && last.to == last.data->bytes.size() &&
         last.to + bytes.size() <= small_chunk) {
       last.data->bytes.append(bytes);
       last.to += static_cast<std::uint32_t>(bytes.size());
@@ -55,7 +56,8 @@ void outbound::insert_at_mark(std::string_view bytes) {
   own->bytes.assign(bytes);
   own->count();
   bytes_ += bytes.size();
-  auto at = std::min<std::size_t>(mark_, queue_.size()); // a slow reader's queue may have been dropped meanwhile
+  auto at = std::min<std::size_t>(std::exchange(mark_, 0),
+                                  queue_.size()); // a slow reader's queue may have been dropped meanwhile
   queue_.insert(queue_.begin() + static_cast<std::ptrdiff_t>(at),
                 {std::move(own), 0, static_cast<std::uint32_t>(bytes.size())});
 }
@@ -120,10 +122,11 @@ void outbound::consume(std::size_t bytes) {
 }
 
 std::size_t outbound::drop_unsent() {
-  auto keep = begun_ && !queue_.empty() ? 1u : 0u;
+  // What stands before the mark is the handshake's answer: without it nothing that follows makes sense.
+  auto keep = std::max<std::size_t>(begun_ && !queue_.empty() ? 1 : 0, std::min<std::size_t>(mark_, queue_.size()));
   std::size_t dropped = 0;
   for (std::size_t i = keep; i < queue_.size(); ++i) dropped += queue_[i].size();
-  queue_.erase(queue_.begin() + keep, queue_.end());
+  queue_.erase(queue_.begin() + static_cast<std::ptrdiff_t>(keep), queue_.end());
   bytes_ -= dropped;
   // The rest of a large shared chunk must not stay in memory for it.
   if (keep > 0 && queue_.front().data->bytes.size() > 2 * queue_.front().size()) {

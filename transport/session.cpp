@@ -31,6 +31,9 @@ void session::on_slow() {
 }
 
 void session::on_overload() {
+  // Nothing may follow what is dropped now: a client that sees a later publication would recover from behind the
+  // hole.
+  owner_.table().remove_all(*this);
   metrics::slow_closed.add();
   metrics::dropped_bytes.add(link_.out().drop_unsent());
   // Through the connection, which counts the code and leaves its channels.

@@ -162,8 +162,8 @@ std::unique_ptr<held_token> client::hold(claims& who) {
 }
 
 void client::on_recheck(bool all_older, moment now) {
-  if (phase_ != phase::connected || !token_) return;
-  if (const auto why = denied(*token_, now, all_older); why != denial::none) {
+  if (phase_ != phase::connected) return;
+  if (const auto why = token_ ? denied(*token_, now, all_older) : denial::none; why != denial::none) {
     close(code_of(why));
     return;
   }

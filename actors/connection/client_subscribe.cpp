@@ -125,7 +125,7 @@ void client::open(open_request r, moment now) {
   m.done = [session = session_, transport = env_.transport, self = self(), &codec = codec_, id = r.id, ticket,
             in_connect = r.in_connect, channel = r.channel, data = std::move(r.data),
             sub_ttl](channel::outcome<channel::subscribed> result) {
-    sub_result told{channel, ticket, {}, nullptr};
+    sub_result told{channel, ticket, in_connect, {}, nullptr};
     if (!result) {
       told.error = result.error();
       std::string bytes;
@@ -189,14 +189,14 @@ void client::on_sub_result(sub_result& m, moment now) {
       push(m.channel, protocol::unsubscribe_push{*code});
     }
   }
-  if (connecting_ && connecting_->left > 0) {
+  if (connecting_ && m.in_connect) {
     if (m.reply) connecting_->reply.subs.emplace_back(m.channel, std::move(*m.reply));
     if (m.error && *m.error == error_code::internal) {
       // Without its server-side channels the client would believe that it has them: better it comes again.
       close(disconnect_code::insufficient_state);
       return;
     }
-    if ((m.reply || m.error) && --connecting_->left == 0) finish_connect();
+    if (--connecting_->left == 0) finish_connect();
   }
   for (auto& text : behind) handle(text, now, true);
 }

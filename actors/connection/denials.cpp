@@ -44,15 +44,19 @@ void denials::drop(const std::string& key) {
 void denials::apply(const notice& now, client_list& clients) {
   const auto before = held_.find(now.key);
   const auto old_value = before == held_.end() ? -1 : before->second.value;
+  const auto old_end = before == held_.end() ? milliseconds{0} : before->second.until;
   drop(now.key);
   if (now.until <= milliseconds{0}) return;
   const auto at = held_.emplace(now.key, now).first;
   due_.emplace(now.until, at->first);
-  if (now.value <= old_value) return; // only its end moved
+  const auto what = static_cast<denial_kind>(now.key.front());
+  // The one before may have run out already: who came since is looked at again. Not for an invalidation that only
+  // lasts longer; it would end connections of newer tokens.
+  const auto longer = what != denial_kind::invalidate && now.until > old_end;
+  if (now.value <= old_value && !longer) return;
 
   // Long names are known by their hash alone: then all are asked.
   const auto name = std::string_view(now.key).substr(2);
-  const auto what = static_cast<denial_kind>(now.key.front());
   if (name.size() > longest_plain)
     clients.each([](const client& c) { look_again(c, false); });
   else if (what == denial_kind::revoke)

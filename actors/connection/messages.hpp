@@ -30,6 +30,7 @@ struct due {};
 struct sub_result {
   std::string channel;
   std::uint32_t ticket = 0; ///< of the attempt it answers
+  bool in_connect = false;  ///< one of those that the connect reply waits for
   std::optional<protocol::error_code> error;
   std::shared_ptr<protocol::subscribe_reply> reply; ///< server-side subscriptions at connect: for the connect reply
 };

@@ -25,6 +25,8 @@ public:
   void on_end() override;
   /// A large answer may take its reader a while; `advance` bounds what may be asked for meanwhile.
   void on_slow() override {}
+  /// Where memory is short, who doesn't read an answer goes.
+  void on_overload() override { link_.abort(); }
   void on_timer() override;
 
 private:
