@@ -147,11 +147,10 @@ void presence_actor::leave_now(const std::string& client) {
 }
 
 void presence_actor::on_change(const backplane::presence_change& change) {
-  using kind = backplane::presence_change::kind;
-  if (change.what == kind::none) return;
+  // Also a change that is none says which version the set has: a later one than is known here shows a hole.
   switch (members_.apply(change)) {
   case member_set::applied::yes:
-    announce(change);
+    if (change.what != backplane::presence_change::kind::none) announce(change);
     break;
   case member_set::applied::old:
     break;

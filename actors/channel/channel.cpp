@@ -55,6 +55,8 @@ void channel::occupy() {
     if (at) {
       self->occupancy_ = occupancy::held;
       self->top_ = *at;
+      // Who came and went while the channel was lost here was not told of.
+      if (self->has_members_) self->port_.presence_in_doubt();
       // What came between the loss and this is in nobody's hands here.
       auto& b = self->bridge_;
       if (b && at->offset != b->from.offset + b->since.size()) b.reset();
@@ -119,6 +121,14 @@ void channel::recover(std::list<joiner>::iterator who) {
 }
 
 void channel::on_recovery(std::list<joiner>::iterator who, outcome<backplane::recovery> answer) {
+  if (answer && answer->top.epoch == top_.epoch && answer->top.offset > top_.offset) {
+    // The log is ahead of what was emitted here: a hole is being filled, and what fills it goes to everybody. The
+    // joiner must not have it before.
+    on_in_doubt();
+    who->meanwhile.clear();
+    recover(who);
+    return;
+  }
   auto m = std::move(who->request);
   auto meanwhile = std::move(who->meanwhile);
   joining_.erase(who);

@@ -26,6 +26,8 @@ public:
   virtual void presence_enter(const protocol::client_info& who) = 0;
   /// `returns`: the channel sent it away (2500), it subscribes again by itself.
   virtual void presence_leave(const std::string& client, bool clean, bool returns) = 0;
+  /// Members may have changed unseen: read them again.
+  virtual void presence_in_doubt() = 0;
   /// Call `on_in_doubt` again after a while: the backplane could not answer.
   virtual void doubt_later() = 0;
   /// Nothing keeps the channel any more: it may end after a short time without use.

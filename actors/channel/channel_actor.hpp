@@ -28,7 +28,7 @@ public:
   void published_elsewhere(const protocol::publication_ptr& what);
   void presence_changed_elsewhere(const backplane::presence_change& change);
   void in_doubt();
-  void presence_in_doubt();
+  void presence_in_doubt() override;
 
 private:
   struct idle_timer;

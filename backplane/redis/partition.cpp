@@ -185,7 +185,9 @@ void partition::send_batch(bool with_text) {
   commands_->send(w.all(), [this](const answer_ptr& a) { on_batch(a); });
   if (!waiting_for_replica_) return;
   const auto wait = std::to_string(with_.times.replica_wait.count());
-  commands_->send({"WAIT", "1", wait}, [this](const answer_ptr& a) {
+  // A batch that is sent again has a wait of its own; what an earlier one said is not about it.
+  commands_->send({"WAIT", "1", wait}, [this, number = ++wait_number_](const answer_ptr& a) {
+    if (number != wait_number_) return;
     waiting_for_replica_ = false;
     replicated_ = reply(a).number() >= 1;
     settle_parked();
@@ -239,6 +241,8 @@ void partition::fail_batch(const std::string& why) {
       queue_enroll(found->first, found->second, count::connected);
     } else if (const auto* c = std::get_if<clean_step>(&each.what)) {
       sweep_.cleaned(c->dead, each.channel);
+    } else if (std::holds_alternative<bury_step>(each.what)) {
+      sweep_.channels(each.channel, {});
     }
   }
   batches_.put_back(again);

@@ -60,14 +60,17 @@ bool partition::refuse(step& of, error_code why) {
   of.until = milliseconds{0};
   return std::visit(
       [&]<class S>(S& s) {
+        [[maybe_unused]] bool asked = false;
         if constexpr (requires { s.done; }) {
           using done_type = decltype(s.done);
+          asked = static_cast<bool>(s.done);
           if (s.done) run_(channel, [done = std::exchange(s.done, done_type{}), why] { done(why); });
         }
         if constexpr (std::is_same_v<S, enroll_step>) {
           // Whoever asked believes that it doesn't occupy the channel; if the step was sent, it may.
           const auto found = views_.find(channel);
-          if (found != views_.end() && !found->second.order.known() && !found->second.queued) unsubscribe(channel);
+          const auto unknown = found != views_.end() && !found->second.order.known() && !found->second.queued;
+          if (found != views_.end() && (asked || unknown)) unsubscribe(channel);
         }
         return !std::is_same_v<S, enter_step> && !std::is_same_v<S, leave_step> && !std::is_same_v<S, vacate_step>;
       },
@@ -181,6 +184,11 @@ void partition::on_appended(step& of, append_step& what, const reply& r) {
   }
   const auto words = three_words(text);
   item each;
+  // A copy that no replica has is no answer either: the wait covers the first write too.
+  if (words[0] == "D" && what.replicated && !replicated_) {
+    reply_with(channel, what.done, outcome<appended>(error_code::internal));
+    return in_order(channel, {}, 0, false, std::move(each));
+  }
   if (words[0] == "D") {
     const auto offset = to_number(words[2]).value_or(0);
     appended first{offset > 0 ? position_of(words[1], offset) : position{}, true, nullptr};

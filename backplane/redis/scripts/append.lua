@@ -32,7 +32,10 @@ local function append(name, keep, body, key, key_life)
   end
   local text, o = stamp .. body, 0
   if logs then
-    if c.h <= now and c.o > 0 then redis.call('DEL', log_of(name)) end
+    if c.h <= now and c.o > 0 then
+      redis.call('DEL', log_of(name))
+      c.y = 0 -- the next stream has no expiry yet
+    end
     -- About the size: exact trimming costs twice what the rest of this command does, and frees no memory either.
     -- Readers go no further back than the size.
     local added = redis.pcall('XADD', log_of(name), 'MAXLEN', '~', keep.most, string.format('%d-0', c.o + 1), 'd', text)

@@ -18,7 +18,8 @@ do
     if string.match(info, 'master_replid:(%x+)') ~= g[2] then return {'MARK', 'the server has changed'} end
     if string.match(info, 'role:(%a+)') ~= 'master' then return {'READONLY', 'the server is a replica'} end
     replicas = string.match(info, 'connected_slaves:(%d+)')
-    redis.call('HSET', gate, 'checked', time[1], 'replicas', replicas)
+    -- Without memory this fails; what frees some must not fail with it.
+    redis.pcall('HSET', gate, 'checked', time[1], 'replicas', replicas)
   end
   local n = redis.call('HMGET', own, 'conn', 'batch')
   if n[1] ~= conn then return {'FENCED', 'a later connection of this node was here'} end

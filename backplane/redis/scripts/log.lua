@@ -67,7 +67,7 @@ local function remove_history(name)
   local c = open(name, false)
   if c then
     redis.call('DEL', log_of(name))
-    c.h = 0
+    c.h, c.y = 0, 0
     dirty(c)
   end
   return ''

@@ -24,6 +24,7 @@ struct noted_port final : channel_port {
   void presence_enter(const protocol::client_info& who) override { entered.push_back(who.client); }
   void presence_leave(const std::string& client, bool clean, bool) override { left.emplace_back(client, clean); }
   void doubt_later() override { ++doubts; }
+  void presence_in_doubt() override { ++presence_doubts; }
   void idle() override { is_idle = true; }
   void in_use() override { is_idle = false; }
   std::vector<std::pair<unsigned, std::string>> emitted;
@@ -33,6 +34,7 @@ struct noted_port final : channel_port {
   std::vector<std::pair<std::string, bool>> left;
   bool is_idle = false;
   int doubts = 0;
+  int presence_doubts = 0;
 };
 
 /// A node with one channel; answers of the backplane wait until `settle` runs them, or one at a time with `step`.
