@@ -28,9 +28,10 @@ bench: ## the benchmarks (ARGS="--quick"; bench/README.md)
 	@scripts/build release plexus plexus_load kernel_limit
 	@bench/run $(ARGS)
 
-soak: ## a leak hunt: clients come and go in the middle of everything (ARGS="--seconds 600")
+soak: ## what takes too long for every change: Autobahn's compression cases, a leak hunt (ARGS="--seconds 600")
 	@scripts/setup build test
-	@scripts/build release plexus
+	@scripts/build release plexus ws_echo
+	@ctest --preset release -C soak -R autobahn_deflate --no-tests=error
 	@build/venv/bin/python tests/e2e/soak.py $(ARGS)
 
 install: ## the program and what plugins need, to PREFIX (/usr/local)
