@@ -239,6 +239,9 @@ void channel::on_publish(publish m) {
                     (answer->duplicate ? duplicates : published).add();
                     // Of another log than the one shown here: the backplane has this channel in doubt already.
                     const auto& epoch = answer->at.epoch;
+                    // The channel was given a history under its subscribers: its log begins with this.
+                    if (self->top_.epoch.empty() && !epoch.empty() && !answer->duplicate)
+                      self->top_ = {epoch, answer->at.offset - 1};
                     const bool foreign =
                         self->occupancy_ == occupancy::held && !epoch.empty() && epoch != self->top_.epoch;
                     if (!answer->duplicate && !foreign) self->emit(answer->publication, accepted);
