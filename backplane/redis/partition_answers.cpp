@@ -184,11 +184,9 @@ void partition::on_appended(step& of, append_step& what, const reply& r) {
   }
   const auto words = three_words(text);
   item each;
-  // A copy that no replica has is no answer either: the wait covers the first write too.
-  if (words[0] == "D" && what.replicated && !replicated_) {
-    reply_with(channel, what.done, outcome<appended>(error_code::internal));
-    return in_order(channel, {}, 0, false, std::move(each));
-  }
+  // Without a replica's word the publisher is told that it isn't known; the publication is in the log all the same.
+  // The wait covers a duplicate's first write too.
+  if (what.replicated && !replicated_) reply_with(channel, what.done, outcome<appended>(error_code::internal));
   if (words[0] == "D") {
     const auto offset = to_number(words[2]).value_or(0);
     appended first{offset > 0 ? position_of(words[1], offset) : position{}, true, nullptr};
@@ -201,8 +199,6 @@ void partition::on_appended(step& of, append_step& what, const reply& r) {
   made->offset = offset;
   made->time = redis_time_;
   if (offset == 1) made->epoch = epoch;
-  // Without a replica's word the publisher is told that it isn't known; the publication is in the log all the same.
-  if (what.replicated && !replicated_) reply_with(channel, what.done, outcome<appended>(error_code::internal));
   each.offset = offset;
   if (what.done) {
     appended answer{offset > 0 ? position_of(epoch, offset) : position{}, false, std::move(made)};
