@@ -27,13 +27,14 @@ public:
   };
   explicit batcher(limits most) : most_(most) {}
 
-  /// False at `max_pending`: the step was not taken. `must` takes it all the same: what states a fact (a leave, an
-  /// end of occupancy) is bounded by what it is about.
-  bool push(Step& what, bool must = false) {
-    if (!must && waiting_.size() >= most_.max_pending) return false;
+  /// False at `max_pending`: the step was not taken.
+  bool push(Step& what) {
+    if (!has_room()) return false;
     waiting_.push_back(std::move(what));
     return true;
   }
+  /// Behind what waits, beyond every bound: what the node itself has to know, and the rest of what was taken before.
+  void push_own(Step what) { waiting_.push_back(std::move(what)); }
   /// Steps of a batch that has to be done again: ahead of all that came after it, in their order.
   void put_back(std::vector<Step>& steps) {
     waiting_.insert(waiting_.begin(), std::make_move_iterator(steps.begin()), std::make_move_iterator(steps.end()));
@@ -63,21 +64,24 @@ public:
   /// The outstanding batch was answered: its steps.
   std::vector<Step> finish() { return std::exchange(outstanding_, {}); }
 
-  /// Hands every step whose time is over to `give_up`. One that was not sent yet is dropped then, unless that says
-  /// false: it still has to be done.
+  /// Hands every step whose time is over to `give_up`, with whether it was sent. One that was not is dropped then.
   template <class Time, class GiveUp>
   void expire(Time now, const GiveUp& give_up) {
     for (auto& each : outstanding_)
-      if (each.over(now)) give_up(each);
+      if (each.over(now)) give_up(each, true);
     std::size_t kept = 0;
     for (std::size_t i = 0; i < waiting_.size(); ++i) {
-      if (waiting_[i].over(now) && give_up(waiting_[i])) continue;
+      if (waiting_[i].over(now)) {
+        give_up(waiting_[i], false);
+        continue;
+      }
       if (kept != i) waiting_[kept] = std::move(waiting_[i]);
       ++kept;
     }
     waiting_.erase(waiting_.begin() + static_cast<std::ptrdiff_t>(kept), waiting_.end());
   }
 
+  [[nodiscard]] bool has_room() const noexcept { return waiting_.size() < most_.max_pending; }
   [[nodiscard]] std::size_t waiting() const noexcept { return waiting_.size(); }
   [[nodiscard]] std::size_t repairs() const noexcept { return repairs_.size(); }
 

@@ -64,6 +64,7 @@ constexpr std::size_t commands_a_write = 64;
 } // namespace
 
 struct link::io {
+  using clock = link::clock;
   io(runtime::loop& loop, target to) :
       home(loop),
       goal(std::move(to)),
@@ -80,6 +81,7 @@ struct link::io {
   std::function<void()> opened;
   std::function<void(const std::string&)> broken;
   bool closed = false, writing = false;
+  clock::time_point heard{}; ///< when something came last
   struct waiting {
     on_reply then;
     clock::time_point since;
@@ -167,6 +169,7 @@ struct link::io {
       stream.async_read_some(asio::buffer(input), [this, self](const error_code& failed, std::size_t count) {
         if (closed) return;
         if (failed) return fail("reading: " + failed.message());
+        heard = clock::now();
         if (redisReaderFeed(reader.get(), input.data(), count) != REDIS_OK) return fail("out of memory");
         take_answers();
         if (!closed) read(self);
@@ -258,6 +261,11 @@ void link::close() {
 std::optional<link::clock::time_point> link::waiting_since() const {
   if (io_->closed || io_->answers.empty()) return std::nullopt;
   return io_->answers.front().since;
+}
+
+std::optional<link::clock::time_point> link::silent_since() const {
+  const auto since = waiting_since();
+  return since ? std::optional(std::max(*since, io_->heard)) : std::nullopt;
 }
 
 const endpoint& link::where() const {

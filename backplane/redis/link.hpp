@@ -55,6 +55,8 @@ public:
 
   /// When the command was sent whose answer has been awaited longest; nothing: none is.
   [[nodiscard]] std::optional<clock::time_point> waiting_since() const;
+  /// The same, or when something came last if that is later: an answer that takes long is none that won't come.
+  [[nodiscard]] std::optional<clock::time_point> silent_since() const;
   [[nodiscard]] const endpoint& where() const;
 
 private:

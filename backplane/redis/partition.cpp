@@ -16,10 +16,14 @@ namespace {
 constexpr std::size_t most_repairs = 256; // at once: the steps of others go along
 constexpr milliseconds after_script_error{200};
 
+const std::string* find(const std::unordered_map<std::string, std::string>& in, const std::string& key) {
+  const auto found = in.find(key);
+  return found == in.end() ? nullptr : &found->second;
+}
+
 } // namespace
 
 // -- what is asked
-// -------------------------------------------------------------------------------------------------
 
 void partition::ask(step what) {
   const auto at = now();
@@ -52,19 +56,16 @@ void partition::unsubscribe(const std::string& channel) {
   if (found == views_.end()) return;
   std::vector<item> out;
   found->second.order.release(out);
-  step what{channel, found->second.keep, {}, vacate_step{}};
+  step what{channel, found->second.keep, {}, vacate_step{found->second.asked}};
   emit(channel, nullptr, out);
   views_.erase(found);
-  batches_.push(what, true);
-  flush_soon();
+  push_fact(std::move(what));
 }
 
 void partition::enter(step what) {
   auto& s = std::get<enter_step>(what.what);
-  members_[what.channel][s.client] = s.member;
-  what.until = now() + with_.times.hold;
-  batches_.push(what, true);
-  flush_soon();
+  s.known = !members_[what.channel].insert_or_assign(s.client, s.member).second;
+  push_fact(std::move(what));
 }
 
 void partition::leave(step what) {
@@ -73,13 +74,53 @@ void partition::leave(step what) {
     in->second.erase(s.client);
     if (in->second.empty()) members_.erase(in);
   }
+  push_fact(std::move(what));
+}
+
+// Whoever asked may be told that it isn't known, but what the step states is so, and Redis hears of it sooner or
+// later.
+void partition::push_fact(step what) {
   what.until = now() + with_.times.hold;
-  batches_.push(what, true);
-  flush_soon();
+  if (batches_.push(what)) return flush_soon();
+  count::overflow.add();
+  refuse(what, error_code::internal);
+  if (auto* v = std::get_if<vacate_step>(&what.what)) v->known = true; // the question may be waiting in front of it
+  keep_fact(what);
+}
+
+void partition::keep_fact(step& of) {
+  if (const auto* v = std::get_if<vacate_step>(&of.what); v && v->known) {
+    unsettled_.vacated(std::move(of.channel), of.keep);
+  } else if (auto* e = std::get_if<enter_step>(&of.what)) {
+    unsettled_.entered(std::move(of.channel), std::move(e->client), e->known);
+  } else if (auto* l = std::get_if<leave_step>(&of.what)) {
+    unsettled_.left(std::move(of.channel), std::move(l->client));
+  }
+}
+
+// By what is true now, and behind what waits: that may be about the same channels and members.
+void partition::settle() {
+  while (batches_.waiting() < most_repairs && batches_.has_room()) {
+    step what;
+    if (auto channel = unsettled_.take_channel()) {
+      if (views_.contains(channel->first)) continue;
+      what = {std::move(channel->first), channel->second, {}, vacate_step{}};
+    } else if (auto member = unsettled_.take_member()) {
+      const auto in = members_.find(member->first);
+      const auto* here = in == members_.end() ? nullptr : find(in->second, member->second);
+      what.channel = std::move(member->first);
+      if (here)
+        what.what = enter_step{std::move(member->second), *here, {}, true};
+      else
+        what.what = leave_step{std::move(member->second), {}};
+    } else {
+      return;
+    }
+    batches_.push(what);
+  }
 }
 
 // -- batches
-// -------------------------------------------------------------------------------------------------------
 
 // At the end of the loop's round: what comes in one round goes in one batch.
 void partition::flush_soon() {
@@ -95,6 +136,7 @@ void partition::flush_soon() {
 void partition::flush() {
   if (phase_ != phase::up || !batches_.outstanding().empty() || paused_until_ > now()) return;
   fill_repairs();
+  settle();
   if (!batches_.next()) return;
   batch_sent_ = false;
   send_batch(false);
@@ -116,7 +158,7 @@ void partition::fill_repairs() {
     if (in == members_.end()) continue;
     const auto who = in->second.find(client);
     if (who == in->second.end()) continue;
-    batches_.push_repair({std::move(channel), {}, {}, enter_step{std::move(client), who->second, {}}});
+    batches_.push_repair({std::move(channel), {}, {}, enter_step{std::move(client), who->second, {}, true}});
   }
 }
 
@@ -171,10 +213,12 @@ void partition::send_batch(bool with_text) {
   w.add(with_.times.inbox_entries);
   w.add(slack_);
   w.add(keeps ? "1" : "0");
+  w.add(with_.times.answer_bytes);
   for (const auto& each : steps) {
     known_position known;
     if (std::holds_alternative<enroll_step>(each.what)) {
       const auto found = views_.find(each.channel);
+      if (found != views_.end()) found->second.asked = true;
       if (found != views_.end() && found->second.order.known())
         known = {found->second.order.epoch(), found->second.order.sequence(), found->second.offset};
     }
@@ -220,7 +264,14 @@ void partition::settle_parked() {
   redis_time_ = milliseconds{static_cast<std::int64_t>(r[1].number())};
   lease_.answered(now(), redis_time_);
   auto steps = batches_.finish();
-  for (std::size_t i = 0; i < steps.size(); ++i) answer_step(steps[i], r[3 + i]);
+  std::vector<step> again; // reads that this batch had no room for
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    if (steps[i].reads() && r[3 + i].text() == "W")
+      again.push_back(std::move(steps[i]));
+    else
+      answer_step(steps[i], r[3 + i]);
+  }
+  batches_.put_back(again);
   flush();
 }
 
@@ -250,7 +301,6 @@ void partition::fail_batch(const std::string& why) {
 }
 
 // -- the inbox
-// -----------------------------------------------------------------------------------------------------
 
 void partition::read_inbox() {
   const auto block = std::to_string(with_.times.block.count());

@@ -18,6 +18,7 @@
 #include "backplane/redis/sequencer.hpp"
 #include "backplane/redis/step.hpp"
 #include "backplane/redis/tuning.hpp"
+#include "backplane/redis/unsettled.hpp"
 #include "backplane/redis/wire.hpp"
 
 #include <deque>
@@ -97,6 +98,7 @@ private:
     std::uint64_t offset = 0, version = 0; ///< of what was emitted
     milliseconds enrolled{0};
     bool queued = false; ///< a repair is on its way
+    bool asked = false;  ///< Redis was
   };
   struct text_hash {
     using is_transparent = void;
@@ -130,6 +132,9 @@ private:
   void flush_soon();
   void flush();
   void fill_repairs();
+  void settle();
+  void push_fact(step what);
+  void keep_fact(step& of);
   void send_batch(bool with_text);
   void on_batch(const answer_ptr& whole);
   void fail_batch(const std::string& why);
@@ -154,7 +159,7 @@ private:
   void emit(const std::string& channel, view* known, std::vector<item>& items);
   void queue_enroll(const std::string& channel, view& known, std::size_t reason);
   void publish(const std::string& channel, std::vector<item>& to, publication_ptr what);
-  bool refuse(step& of, error_code why);
+  void refuse(step& of, error_code why);
   template <class T>
   void reply_with(const std::string& channel, answer<T>& done, outcome<T> what);
 
@@ -180,6 +185,7 @@ private:
   lease_clock lease_;
   presence_sweep sweep_;
   batcher<step> batches_;
+  unsettled unsettled_;
   words words_;
   milliseconds deadline_{0}, slack_{0}; ///< of the outstanding batch, in Redis time; fixed when it is first sent
   std::string nonce_;

@@ -54,11 +54,11 @@ void partition::reply_with(const std::string& channel, answer<T>& done, outcome<
   run_(channel, [done = std::exchange(done, nullptr), what = std::move(what)]() mutable { done(std::move(what)); });
 }
 
-// True when nothing has to be done any more.
-bool partition::refuse(step& of, error_code why) {
+// Tells whoever asked; what the step is about may have to be done all the same.
+void partition::refuse(step& of, error_code why) {
   const auto& channel = of.channel;
   of.until = milliseconds{0};
-  return std::visit(
+  std::visit(
       [&]<class S>(S& s) {
         [[maybe_unused]] bool asked = false;
         if constexpr (requires { s.done; }) {
@@ -72,7 +72,6 @@ bool partition::refuse(step& of, error_code why) {
           const auto unknown = found != views_.end() && !found->second.order.known() && !found->second.queued;
           if (found != views_.end() && (asked || unknown)) unsubscribe(channel);
         }
-        return !std::is_same_v<S, enter_step> && !std::is_same_v<S, leave_step> && !std::is_same_v<S, vacate_step>;
       },
       of.what);
 }
@@ -170,7 +169,6 @@ void partition::answer_step(step& of, const reply& r) {
 }
 
 // -- appending
-// -----------------------------------------------------------------------------------------------------
 
 void partition::on_appended(step& of, append_step& what, const reply& r) {
   const auto& channel = of.channel;
@@ -220,7 +218,6 @@ void partition::publish(const std::string& channel, std::vector<item>& to, publi
 }
 
 // -- registering
-// ---------------------------------------------------------------------------------------------------
 
 void partition::on_enrolled(step& of, enroll_step& what, const reply& r) {
   const auto& channel = of.channel;
@@ -292,7 +289,6 @@ void partition::catch_up(const std::string& channel, view& known, const reply& r
 }
 
 // -- presence
-// ------------------------------------------------------------------------------------------------------
 
 void partition::on_presence(step& of, answer<presence_change>& done, const reply& r) {
   const auto& channel = of.channel;
@@ -311,7 +307,6 @@ void partition::on_presence(step& of, answer<presence_change>& done, const reply
 }
 
 // -- notices
-// -------------------------------------------------------------------------------------------------------
 
 void partition::on_noticed(const step& of, answer<nothing>& done, const reply& r) {
   const auto content = r[2].text();
@@ -343,8 +338,7 @@ void partition::on_notices(const step& of, const reply& r) {
 
 // Behind the registration of the channel without a name, which is on its way: what it says of that is in order.
 void partition::ask_notices() {
-  step what{"", {}, {}, notices_step{}};
-  batches_.push(what, true);
+  batches_.push_own({"", {}, {}, notices_step{}});
   flush_soon();
 }
 
@@ -375,7 +369,7 @@ void partition::on_members(step& of, members_step& what, const reply& r) {
     ++what.attempt;
   }
   what.cursor = changed ? std::string("0") : std::string(next);
-  batches_.push(of, true);
+  batches_.push_own(std::move(of));
 }
 
 void partition::on_cleaned(step& of, const clean_step& what, const reply& r) {

@@ -70,7 +70,6 @@ void partition::stop() {
 }
 
 // -- connecting
-// ----------------------------------------------------------------------------------------------------
 
 void partition::connect() {
   phase_ = phase::opening;
@@ -240,7 +239,6 @@ void partition::doubt(std::size_t reason, const std::string& why) {
 }
 
 // -- time
-// ----------------------------------------------------------------------------------------------------------
 
 void partition::pulse() {
   if (stopped_) return;
@@ -277,7 +275,7 @@ void partition::watch_answers(milliseconds at) {
     return;
   }
   const auto waits = [](const std::shared_ptr<link>& of) {
-    const auto since = of->waiting_since();
+    const auto since = of->silent_since();
     return since ? link::clock::now() - *since : link::clock::duration{0};
   };
   if (waits(commands_) >= with_.times.answer_deadline ||
@@ -331,9 +329,10 @@ void partition::ask_where() {
 }
 
 void partition::give_up(milliseconds at) {
-  batches_.expire(at, [this](step& each) {
+  batches_.expire(at, [this](step& each, bool sent) {
     count::given_up.add();
-    return refuse(each, error_code::internal);
+    refuse(each, error_code::internal);
+    if (!sent) keep_fact(each);
   });
 }
 
@@ -352,7 +351,7 @@ void partition::note_health(milliseconds at) {
   }
   const std::lock_guard locked(health_lock_);
   health_ = std::move(next);
-  figures_ = {lease_.age(at), inbox_waiting_, batches_.waiting()};
+  figures_ = {lease_.age(at), inbox_waiting_, batches_.waiting() + unsettled_.size()};
 }
 
 partition::figures partition::measure() const {

@@ -54,6 +54,7 @@ struct writer {
     to.add(keep_text(of.keep));
   }
   void operator()(const recover_step& s) {
+    if (!s.done) return nobody_waits();
     to.add("R");
     to.add(of.channel);
     to.add(keep_text(of.keep));
@@ -62,6 +63,7 @@ struct writer {
     to.add(std::min<std::uint64_t>(s.max, most_exact));
   }
   void operator()(const history_step& s) {
+    if (!s.done) return nobody_waits();
     to.add("H");
     to.add(of.channel);
     to.add(keep_text(of.keep));
@@ -86,6 +88,7 @@ struct writer {
     to.add(s.client);
   }
   void operator()(const members_step& s) {
+    if (!s.done) return nobody_waits();
     to.add("M");
     to.add(of.channel);
     to.add(s.cursor);
@@ -129,7 +132,8 @@ struct writer {
     to.add(s.dead);
     to.add(members_a_step);
   }
-  void operator()(const sync_step&) {
+  void operator()(const sync_step&) { nobody_waits(); }
+  void nobody_waits() {
     to.add("Y");
     to.add(of.channel);
   }

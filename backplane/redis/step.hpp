@@ -22,7 +22,10 @@ struct append_step {
 struct enroll_step {
   answer<position> done; ///< empty: the node's own repair
 };
-struct vacate_step {};
+/// Ends the occupancy.
+struct vacate_step {
+  bool known = true; ///< whether Redis was ever asked for it
+};
 struct recover_step {
   position since;
   std::size_t max = 0;
@@ -38,6 +41,7 @@ struct remove_history_step {
 struct enter_step {
   std::string client, member;
   answer<presence_change> done; ///< empty: the member is entered again
+  bool known = false;           ///< whether Redis may have an older state of it
 };
 struct leave_step {
   std::string client;
@@ -93,6 +97,11 @@ struct step {
     const auto* a = std::get_if<append_step>(&what);
     return channel.size() + 64 + (a ? a->body.size() : 0);
   }
+  /// Whether its answer may be large. Redis then says `W` when a batch has no room for it.
+  [[nodiscard]] bool reads() const {
+    return std::holds_alternative<recover_step>(what) || std::holds_alternative<history_step>(what) ||
+           std::holds_alternative<members_step>(what) || std::holds_alternative<enroll_step>(what);
+  }
   /// Whether it is safe and useful to do it again after a script failed: it states what the node is about.
   [[nodiscard]] bool repairs() const {
     return std::holds_alternative<vacate_step>(what) || std::holds_alternative<enter_step>(what) ||
@@ -130,7 +139,8 @@ struct known_position {
   std::uint64_t sequence = 0, offset = 0;
 };
 
-/// Adds the step as `batch.lua` reads it.
+/// Adds the step as `batch.lua` reads it. A read whose asker was given up is none any more: it only keeps its
+/// place.
 void write_step(const step& what, const known_position& known, words& to);
 
 } // namespace plexus::backplane::redis

@@ -20,6 +20,7 @@ struct tuning {
   milliseconds first_retry{20}, last_retry{500}; ///< between attempts to connect
   milliseconds replica_wait{1000};               ///< for a replica to have a `replicated` publication
   std::size_t inbox_entries = 16'384;            ///< batches of others that a node may be behind
+  std::size_t answer_bytes = 1 << 20; ///< that reads of one batch may answer; the rest come with the next
 
   /// How long a channel's hash outlives its last use at least.
   [[nodiscard]] milliseconds channel_life() const { return 4 * lease + 4 * sweep; }

@@ -4,7 +4,7 @@ local before
 if stored == ARGV[6] then before = cmsgpack.unpack(redis.call('HGET', own, 'answers')) end
 
 local out, kept = {'OK', now, ''}, {}
-local i, last, step = 14, #ARGV, 0
+local i, last, step = 15, #ARGV, 0
 while i <= last do
   step = step + 1
   local answer = before and before[step]

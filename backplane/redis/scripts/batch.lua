@@ -3,9 +3,10 @@
 -- the batch's number: a batch whose answer was lost is repeated, and gets them again.
 --
 -- ARGV 6-13: number, deadline of appends and Redis time, nonce for new epochs, 1 if the inbox must be alive, life of a
--- channel's hash, most entries in an inbox, what a key outlives its time by, answers to store: 1; then the steps,
--- each a letter, a channel and its arguments.
--- Returns: OK, Redis time, last id in the caller's inbox ('' unless asked), an answer for each step.
+-- channel's hash, most entries in an inbox, what a key outlives its time by, answers to store: 1, bytes that reads may
+-- answer; then the steps, each a letter, a channel and its arguments.
+-- Returns: OK, Redis time, last id in the caller's inbox ('' unless asked), an answer for each step. A read that comes
+-- after so many bytes isn't done: its answer is W, and it belongs into a later batch.
 if ARGV[9] ~= '0' and redis.call('EXISTS', prefix .. 'i:' .. inbox) == 0 then return {'GONE', 'the inbox is gone'} end
 
 local before
@@ -13,7 +14,8 @@ if stored == ARGV[6] then before = cmsgpack.unpack(redis.call('HGET', own, 'answ
 
 local number = tonumber
 local out, kept, keeping = {'OK', now, ''}, {}, ARGV[13] == '1'
-local i, last, step, asks_last = 14, #ARGV, 0, false
+local i, last, step, asks_last = 15, #ARGV, 0, false
+local room = number(ARGV[14])
 while i <= last do
   local what, name = ARGV[i], ARGV[i + 1]
   local answer
@@ -28,8 +30,10 @@ while i <= last do
     kept[step] = answer
     i = i + 6
   elseif what == 'S' then
-    answer = enroll(name, parse_keep(ARGV[i + 2]), ARGV[i + 3], number(ARGV[i + 4]), number(ARGV[i + 5]),
-                    number(ARGV[i + 6]))
+    -- Who knows nothing of the channel is answered in a line.
+    answer = ARGV[i + 3] ~= '' and read_bytes >= room and 'W'
+             or enroll(name, parse_keep(ARGV[i + 2]), ARGV[i + 3], number(ARGV[i + 4]), number(ARGV[i + 5]),
+                       number(ARGV[i + 6]))
     asks_last = true
     kept[step] = false
     i = i + 7
@@ -38,12 +42,14 @@ while i <= last do
     kept[step] = false
     i = i + 3
   elseif what == 'R' then
-    answer = recover(name, parse_keep(ARGV[i + 2]), ARGV[i + 3], number(ARGV[i + 4]), number(ARGV[i + 5]))
+    answer = read_bytes >= room and 'W'
+             or recover(name, parse_keep(ARGV[i + 2]), ARGV[i + 3], number(ARGV[i + 4]), number(ARGV[i + 5]))
     kept[step] = false
     i = i + 6
   elseif what == 'H' then
-    answer = history(name, parse_keep(ARGV[i + 2]), ARGV[i + 3], number(ARGV[i + 4]), number(ARGV[i + 5]),
-                     ARGV[i + 6] == '1')
+    answer = read_bytes >= room and 'W'
+             or history(name, parse_keep(ARGV[i + 2]), ARGV[i + 3], number(ARGV[i + 4]), number(ARGV[i + 5]),
+                        ARGV[i + 6] == '1')
     kept[step] = false
     i = i + 7
   elseif what == 'X' then
@@ -59,7 +65,7 @@ while i <= last do
     kept[step] = answer
     i = i + 3
   elseif what == 'M' then
-    answer = members(name, ARGV[i + 2], number(ARGV[i + 3]))
+    answer = read_bytes >= room and 'W' or members(name, ARGV[i + 2], number(ARGV[i + 3]))
     kept[step] = false
     i = i + 4
   elseif what == 'G' then

@@ -12,11 +12,14 @@ local function good(c, epoch, n, which)
   return false
 end
 
+local read_bytes = 0 -- that reads of this batch answer
+
 -- Flat: offset, text, offset, text, ...
 local function add_range(to, range)
   for _, each in ipairs(range) do
     to[#to + 1] = string.match(each[1], '^(%d+)')
     to[#to + 1] = each[2][2]
+    read_bytes = read_bytes + #each[2][2]
   end
 end
 

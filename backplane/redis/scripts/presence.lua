@@ -55,12 +55,18 @@ local function members(name, cursor, size)
   if not c then return {'', 0, 0, '0'} end
   local out = {epoch_of(c), c.s, c.v, '0'}
   if cursor == '0' and redis.call('HLEN', set_of(name)) <= 2 * size then
-    for _, each in ipairs(redis.call('HVALS', set_of(name))) do out[#out + 1] = each end
+    for _, each in ipairs(redis.call('HVALS', set_of(name))) do
+      out[#out + 1] = each
+      read_bytes = read_bytes + #each
+    end
     return out
   end
   local page = redis.call('HSCAN', set_of(name), cursor, 'COUNT', size)
   out[4] = page[1]
-  for i = 2, #page[2], 2 do out[#out + 1] = page[2][i] end
+  for i = 2, #page[2], 2 do
+    out[#out + 1] = page[2][i]
+    read_bytes = read_bytes + #page[2][i]
+  end
   return out
 end
 

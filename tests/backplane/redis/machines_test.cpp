@@ -7,6 +7,7 @@
 #include "backplane/redis/lease_clock.hpp"
 #include "backplane/redis/nonce.hpp"
 #include "backplane/redis/presence_sweep.hpp"
+#include "backplane/redis/unsettled.hpp"
 #include "backplane/redis/wire.hpp"
 
 #include <doctest/doctest.h>
@@ -33,9 +34,9 @@ std::string text(const std::vector<word>* all) {
 
 struct queue : batcher<word> {
   using batcher::batcher;
-  bool add(std::string what, milliseconds until = 0ms, bool must = false) {
+  bool add(std::string what, milliseconds until = 0ms) {
     word one{std::move(what), until};
-    return push(one, must);
+    return push(one);
   }
 };
 
@@ -67,13 +68,14 @@ TEST_CASE("batcher: a batch ends at its steps or its bytes, and one step always 
   CHECK(text(by_bytes.next()) == "b c");
 }
 
-TEST_CASE("batcher: beyond max_pending a step is refused, unless it states a fact") {
+TEST_CASE("batcher: beyond max_pending a step is refused") {
   queue q({2, 10, 100});
   CHECK(q.add("a"));
   CHECK(q.add("b"));
   CHECK_FALSE(q.add("c"));
-  CHECK(q.add("leave", 0ms, true));
-  CHECK(text(q.next()) == "a b leave");
+  CHECK_FALSE(q.has_room());
+  CHECK(text(q.next()) == "a b");
+  CHECK(q.add("c"));
 }
 
 TEST_CASE("batcher: repairs go first and leave half of a batch to others") {
@@ -92,17 +94,37 @@ TEST_CASE(
   q.next();
   q.add("waits", 5ms);
   q.add("later", 9ms);
-  q.add("must", 5ms);
   std::string given_up;
-  q.expire(5ms, [&](word& each) {
-    given_up += each.text + " ";
+  q.expire(5ms, [&](word& each, bool sent) {
+    given_up += each.text + (sent ? "! " : " ");
     each.until = 0ms;
-    return each.text != "must";
   });
-  CHECK(given_up == "sent waits must ");
+  CHECK(given_up == "sent! waits ");
   CHECK(text(&q.outstanding()) == "sent");
   q.finish();
-  CHECK(text(q.next()) == "later must");
+  CHECK(text(q.next()) == "later");
+}
+
+TEST_CASE("unsettled: one fact for each channel and member, none for what Redis never heard of") {
+  unsettled facts;
+  facts.vacated("a", {});
+  facts.vacated("a", {5, 1s});
+  facts.entered("a", "came and went", false);
+  facts.left("a", "came and went");
+  facts.entered("a", "changed and went", true);
+  facts.left("a", "changed and went");
+  facts.entered("a", "came", false);
+  facts.left("a", "went");
+  CHECK(facts.size() == 4);
+  const auto channel = facts.take_channel();
+  REQUIRE(channel);
+  CHECK(channel->first == "a");
+  CHECK(channel->second == retention{5, 1s});
+  CHECK_FALSE(facts.take_channel());
+  CHECK(facts.take_member() == unsettled::member{"a", "came"});
+  CHECK(facts.take_member() == unsettled::member{"a", "changed and went"});
+  CHECK(facts.take_member() == unsettled::member{"a", "went"});
+  CHECK_FALSE(facts.take_member());
 }
 
 TEST_CASE("inbox tail: a trimmed inbox shows as a gap") {

@@ -21,6 +21,7 @@ struct caller {
   std::string uid = "caller", generation, inbox, connection = "0", lease = "10000";
   int batches = 0, hellos = 0;
   long long now = 0;
+  std::string room = "1000000";
 
   std::string hello(const std::string& new_inbox = {}) {
     connection = std::to_string(++hellos);
@@ -58,7 +59,8 @@ struct caller {
                                    "60000",
                                    "1000",
                                    "1000",
-                                   "1"};
+                                   "1",
+                                   room};
     words.insert(words.end(), steps.begin(), steps.end());
     return redis.ask(words);
   }
@@ -103,6 +105,23 @@ TEST_CASE("scripts: without its living inbox a node may only append") {
   const auto before = node.inbox;
   node.hello();
   CHECK(node.inbox != before);
+}
+
+TEST_CASE(
+    "scripts: reads beyond the bytes of an answer are left for a later batch, steps that state something are not") {
+  caller node(server::shared());
+  node.hello();
+  node.append("big", std::string(3000, 'x'));
+  node.room = "2000";
+  const auto said =
+      node.batch({"S",  "new", "0 0", "",          "0", "0",    "10", "R",   "big",    "100 60000", "", "0",
+                  "10", "R",   "big", "100 60000", "",  "0",    "10", "H",   "big",    "100 60000", "", "-1",
+                  "-1", "0",   "M",   "big",       "0", "1000", "E",  "big", "client", "info"});
+  const auto first = said.find("xxx");
+  REQUIRE(first != std::string::npos);
+  const auto rest = said.substr(said.rfind('x'));
+  CHECK(has(rest, " W W W "));
+  CHECK(has(rest, " j "));
 }
 
 TEST_CASE("scripts: an append after its deadline is refused and nothing is done") {

@@ -168,6 +168,68 @@ TEST_CASE("trouble: while Redis is away publishing fails at once, questions are 
   CHECK(append(f, 0, "c", long_log, said("b")).at.offset == 2);
 }
 
+TEST_CASE("trouble: what a batch has no room for is answered by the next ones, whole") {
+  server redis;
+  auto times = quick();
+  times.answer_bytes = 4000;
+  cluster f(redis, times);
+  const std::string data(1000, 'x');
+  for (int i = 0; i < 20; ++i) append(f, 0, "c", long_log, said(data));
+  const auto top = subscribe(f, 1, "c", long_log);
+  enter(f, 0, "c", {"ann", "client", "", ""});
+  std::size_t publications = 0, answers = 0;
+  for (std::uint64_t i = 0; i < 20; ++i)
+    f.node(1).recover("c", long_log, {top.epoch, i}, 100, [&](const auto& how) {
+      ++answers;
+      if (how.ok()) publications += how->publications.size();
+    });
+  bool found = false;
+  f.node(1).members("c", [&](const auto& how) { found = how.ok() && how->members.size() == 1; });
+  append(f, 1, "c", long_log, said("after"));
+  CHECK(f.until([&] { return answers == 20 && found; }));
+  CHECK(publications >= 20 * 21 / 2);
+}
+
+TEST_CASE(
+    "trouble: who came and went while Redis was away leaves nothing to be done, whoever else does so in the end") {
+  server redis({"--appendonly", "yes", "--appendfsync", "always"});
+  auto times = quick();
+  times.hold = 300ms;
+  times.max_pending = 150;
+  cluster f(redis, times);
+  subscribe(f, 0, "left", long_log);
+  subscribe(f, 0, "c", no_log);
+  enter(f, 0, "c", {"ann", "leaves", "", ""});
+  redis.kill_hard();
+  CHECK(f.until([&] { return !f.node(0).check().ready; }));
+  const auto pending = [&] {
+    for (const auto& each : f.plane(0).samples())
+      if (each.name == "plexus_backplane_pending") return each.value;
+    return -1.0;
+  };
+  f.on_loop(0, [&] {
+    for (int i = 0; i < 100; ++i) {
+      const auto name = std::to_string(i);
+      f.node(0).subscribe(name, long_log, {});
+      f.node(0).unsubscribe(name);
+      f.node(0).enter("c", {"u", name, "", ""}, {});
+      f.node(0).leave("c", name, {});
+    }
+    f.node(0).enter("c", {"bob", "comes", "", ""}, {});
+    f.node(0).leave("c", "leaves", {});
+    f.node(0).unsubscribe("left");
+  });
+  CHECK(f.until([&] { return pending() > 0; }));
+  CHECK(f.until([&] { return pending() < 130; }));
+  redis.start();
+  CHECK(f.until([&] { return f.node(0).check().ready && pending() == 0; }));
+  f.settle();
+  const auto now_in = members(f, 2, "c").members;
+  REQUIRE(now_in.size() == 1);
+  CHECK(now_in[0].client == "comes");
+  CHECK(f.redis().number({"HLEN", prefix + "c:left"}) < f.redis().number({"HLEN", prefix + "c:c"}));
+}
+
 TEST_CASE("trouble: a publication that was given up before it was sent is never made") {
   server redis({"--appendonly", "yes", "--appendfsync", "always"});
   cluster f(redis);
