@@ -18,7 +18,7 @@ namespace plexus::transport {
 
 namespace {
 constexpr int backlog = 4096;
-constexpr int accepts_a_turn = 128; // a storm of new clients must not starve those that are here
+constexpr int accepts_at_once = 16; // a storm of new clients must not starve those that are here
 constexpr std::chrono::milliseconds pause_without_descriptors{100};
 } // namespace
 
@@ -29,7 +29,6 @@ acceptor::acceptor(runtime::loop& home, const std::vector<loop_transport*>& loop
   auto ip = boost::asio::ip::make_address(address == "localhost" ? "127.0.0.1" : address, failed);
   if (failed) throw std::runtime_error("\"" + address + "\" is not an IP address to listen on");
   boost::asio::ip::tcp::endpoint where(ip, port);
-  ipv6_ = ip.is_v6();
   listener_.open(where.protocol());
   listener_.set_option(boost::asio::socket_base::reuse_address(true));
   listener_.bind(where, failed);
@@ -52,16 +51,22 @@ void acceptor::stop() {
 
 void acceptor::wait() {
   listener_.async_wait(boost::asio::socket_base::wait_read, [this](const boost::system::error_code& failed) {
-    if (!failed) accept_all();
+    if (!failed) accept_patiently();
   });
 }
 
-void acceptor::accept_all() {
-  for (int i = 0; i < accepts_a_turn; ++i) {
+// Behind the ends of connections that are waiting, so that their places are free.
+void acceptor::accept_patiently() {
+  home_.patiently([this] { accept_some(); });
+}
+
+void acceptor::accept_some() {
+  if (!listener_.is_open()) return;
+  for (int i = 0; i < accepts_at_once; ++i) {
     // Not through Asio: it would register the socket with this loop before another one takes it.
     auto descriptor = ::accept4(listener_.native_handle(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (descriptor < 0) {
-      if (errno == EAGAIN || errno == EWOULDBLOCK) break;
+      if (errno == EAGAIN || errno == EWOULDBLOCK) return wait();
       if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
         runtime::log::warn("transport", "no descriptor for a new connection; waiting a moment");
         home_.arm(pause_, home_.now() + pause_without_descriptors);
@@ -84,13 +89,12 @@ void acceptor::accept_all() {
     }
     ++fewest->sockets;
     if (fewest->home().here())
-      fewest->adopt_socket(descriptor, ipv6_, internal_);
+      fewest->adopt_socket(descriptor, internal_);
     else
-      fewest->home().post([fewest, descriptor, v6 = ipv6_, internal = internal_] {
-        fewest->adopt_socket(descriptor, v6, internal);
-      });
+      fewest->home().post(
+          [fewest, descriptor, internal = internal_] { fewest->adopt_socket(descriptor, internal); });
   }
-  wait();
+  accept_patiently();
 }
 
 void acceptor::refuse(int descriptor) {

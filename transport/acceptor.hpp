@@ -26,14 +26,14 @@ public:
 
 private:
   void wait();
-  void accept_all();
+  void accept_patiently();
+  void accept_some();
   void refuse(int descriptor);
 
   runtime::loop& home_;
   std::vector<loop_transport*> loops_;
   boost::asio::ip::tcp::acceptor listener_;
   std::uint16_t port_ = 0;
-  bool ipv6_ = false;
   bool internal_;
   std::size_t max_sockets_;
   struct pause_timer final : runtime::timer {

@@ -6,6 +6,7 @@
 #include "transport/transport_metrics.hpp"
 
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -13,11 +14,11 @@
 namespace plexus::transport {
 
 namespace {
-// So many reads of one socket a turn; then the others have theirs.
-constexpr int reads_a_turn = 4;
+// So many reads of one socket at once; then the others have theirs.
+constexpr int reads_at_once = 4;
 } // namespace
 
-link::link(link_owner& owner, boost::asio::ip::tcp::socket socket) : owner_(owner), socket_(std::move(socket)) {
+link::link(link_owner& owner, int socket) : owner_(owner), socket_(socket) {
   owner_.adopt(*this);
 }
 
@@ -29,7 +30,8 @@ void link::enter(std::unique_ptr<stage> next) {
 }
 
 void link::start_reading() {
-  wait_readable();
+  reading_ = true;
+  watch();
 }
 
 void link::resume_reading() {
@@ -39,18 +41,47 @@ void link::resume_reading() {
     owner_.home().defer([self = link_ptr(this)] { self->end_of_input(); });
     return;
   }
-  wait_readable();
+  if (ending_)
+    owner_.home().patiently([self = link_ptr(this)] { self->read_to_the_end(); });
+  else
+    watch();
 }
 
-void link::wait_readable() {
-  if (reading_ || peer_done_ || state_ == state::closed || (paused_ && state_ == state::open)) return;
-  reading_ = true;
-  // Waiting holds no buffer: bytes are taken into the loop's, when there are some.
-  socket_.async_wait(boost::asio::ip::tcp::socket::wait_read,
-                     [self = link_ptr(this)](const boost::system::error_code& failed) {
-                       self->reading_ = false;
-                       if (!failed) self->on_readable();
-                     });
+void link::watch() {
+  if (state_ == state::closed) return;
+  const bool held_back = paused_ && state_ == state::open;
+  const bool reads = reading_ && !ending_ && !peer_done_ && !held_back;
+  if (owner_.home().sockets().watch(socket_, *this, reads, blocked_)) return;
+  runtime::log::error("transport", "no memory to watch a connection, which was closed", {{"peer", peer()}});
+  abort();
+}
+
+void link::settle() noexcept {
+  if (state_ != state::closed) owner_.home().sockets().settle(socket_);
+}
+
+void link::ready(bool readable, bool writable, bool ended) {
+  const link_ptr keep(this);
+  if (writable && blocked_) {
+    blocked_ = false;
+    mark_dirty();
+  }
+  if (ended && reading_ && !ending_ && !peer_done_) {
+    // An end takes longer than a read: when thousands leave at once, those who are here don't wait for them.
+    ending_ = true;
+    owner_.home().patiently([self = keep] { self->read_to_the_end(); });
+  } else if (ended) {
+    abort(); // nothing more was asked for than space, and there won't be any
+    return;
+  }
+  if (readable) on_readable();
+  watch();
+}
+
+void link::read_to_the_end() {
+  on_readable();
+  if (state_ == state::closed || peer_done_ || (paused_ && state_ == state::open)) return;
+  owner_.home().patiently([self = link_ptr(this)] { self->read_to_the_end(); });
 }
 
 template <class F>
@@ -66,24 +97,23 @@ void link::call_stage(F&& work) {
 }
 
 void link::on_readable() {
-  for (int i = 0; i < reads_a_turn && state_ != state::closed; ++i) {
+  for (int i = 0; i < reads_at_once && state_ != state::closed && !peer_done_; ++i) {
     if (paused_ && state_ == state::open) return; // `resume_reading` goes on from here
     auto buffer = owner_.read_buffer();
-    auto got = ::recv(socket_.native_handle(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+    auto got = ::recv(socket_, buffer.data(), buffer.size(), MSG_DONTWAIT);
     if (got == 0) {
       on_peer_done();
       return;
     }
     if (got < 0) {
-      if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) break;
+      if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) return;
       abort();
       return;
     }
     metrics::bytes_in.add(static_cast<std::uint64_t>(got));
     take(buffer.first(static_cast<std::size_t>(got)));
-    if (static_cast<std::size_t>(got) < buffer.size()) break;
+    if (static_cast<std::size_t>(got) < buffer.size()) return;
   }
-  wait_readable();
 }
 
 void link::take(std::span<char> bytes) {
@@ -101,7 +131,7 @@ void link::hand_over(std::span<char> bytes) {
 outbound::result link::write_out() {
   if (front_ && front_->tls) return write_secure();
   auto before = out_.size();
-  auto how = out_.write_to(socket_.native_handle());
+  auto how = out_.write_to(socket_);
   metrics::bytes_out.add(before - out_.size());
   return how;
 }
@@ -116,8 +146,7 @@ void link::write_last(segment s) {
   std::size_t done = 0;
   auto straight = !front_ || !front_->tls;
   if (straight && out_.empty() && !dirty_ && !held_ && !blocked_ && state_ == state::open) {
-    auto sent =
-        ::send(socket_.native_handle(), s.data->bytes.data() + s.from, s.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    auto sent = ::send(socket_, s.data->bytes.data() + s.from, s.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     if (sent > 0) done = static_cast<std::size_t>(sent);
     metrics::bytes_out.add(done);
     if (done == s.size()) return;
@@ -162,7 +191,7 @@ void link::write() {
     if (peer_done_)
       abort();
     else
-      socket_.shutdown(boost::asio::ip::tcp::socket::shutdown_send, ignored());
+      ::shutdown(socket_, SHUT_WR);
     return;
   case outbound::result::failed:
     abort();
@@ -171,11 +200,7 @@ void link::write() {
     break;
   }
   blocked_ = true;
-  socket_.async_wait(boost::asio::ip::tcp::socket::wait_write,
-                     [self = link_ptr(this)](const boost::system::error_code& failed) {
-                       self->blocked_ = false;
-                       if (!failed) self->mark_dirty();
-                     });
+  watch();
   if (!std::exchange(behind_, true)) call_stage([this] { stage_->on_blocked(); });
   check_slow();
 }
@@ -188,19 +213,18 @@ void link::overload() {
   if (state_ == state::open) call_stage([this] { stage_->on_overload(); });
 }
 
-boost::system::error_code& link::ignored() noexcept {
-  static thread_local boost::system::error_code code;
-  return code;
-}
-
 void link::finish() {
   if (state_ != state::open) return;
   state_ = state::finishing;
   held_ = false;
   end_stage();
   set_timer(linger);
+  reading_ = true;
   mark_dirty();
-  wait_readable();
+  if (!ending_)
+    watch();
+  else if (!peer_done_)
+    owner_.home().patiently([self = link_ptr(this)] { self->read_to_the_end(); });
 }
 
 // TLS says that the peer has said all; the socket's own end is still to come.
@@ -230,7 +254,8 @@ void link::abort() {
   end_stage();
   disarm();
   out_.clear();
-  socket_.close(ignored());
+  owner_.home().sockets().forget(socket_);
+  ::close(std::exchange(socket_, -1));
   owner_.forget(*this);
 }
 

@@ -5,12 +5,12 @@
 // Between the socket and everything else there are two places, `take` and `write_out`; what only some connections
 // have, a PROXY header before all else and TLS, sits there (link_front.cpp). A plain one pays a null check for it.
 
+#include "actors/runtime/poller.hpp"
 #include "actors/runtime/timer_wheel.hpp"
 #include "config/network.hpp"
 #include "transport/outbound.hpp"
 #include "transport/tls/context.hpp"
 
-#include <boost/asio/ip/tcp.hpp>
 #include <boost/smart_ptr/intrusive_ptr.hpp>
 #include <boost/smart_ptr/intrusive_ref_counter.hpp>
 
@@ -46,10 +46,13 @@ public:
   virtual void on_timer() = 0;
 };
 
-/// Kept alive by its owner until it is closed, and by its pending operations.
-class link final : public boost::intrusive_ref_counter<link, boost::thread_unsafe_counter>, private runtime::timer {
+/// Kept alive by its owner until it is closed.
+class link final : public boost::intrusive_ref_counter<link, boost::thread_unsafe_counter>,
+                   private runtime::timer,
+                   private runtime::pollable {
 public:
-  link(link_owner& owner, boost::asio::ip::tcp::socket socket);
+  /// Owns `socket`, which is non-blocking.
+  link(link_owner& owner, int socket);
   ~link() override;
 
   /// Takes over the conversation; the stage before is destroyed at the end of the turn: it may be on the stack.
@@ -62,6 +65,8 @@ public:
   /// While paused, bytes wait in the kernel.
   void pause_reading() noexcept { paused_ = true; }
   void resume_reading();
+  /// Its peer was let in: from now on it goes before those that are new.
+  void settle() noexcept;
 
   /// What is to be written; after changing it call `mark_dirty`.
   [[nodiscard]] outbound& out() noexcept { return out_; }
@@ -103,8 +108,12 @@ private:
   static constexpr std::chrono::milliseconds linger{3000};
 
   void expired() override;
-  void wait_readable();
+  void ready(bool readable, bool writable, bool ended) override;
+  /// Tells the poller what is waited for.
+  void watch();
   void on_readable();
+  /// The poller said `ended`, or the last read did; not at once.
+  void read_to_the_end();
   void take(std::span<char> bytes);
   void hand_over(std::span<char> bytes);
   [[nodiscard]] outbound::result write_out();
@@ -116,8 +125,6 @@ private:
   /// Calls the stage; it may end or replace itself meanwhile. What it throws ends this connection only.
   template <class F>
   void call_stage(F&& work);
-  /// Where the outcome of a shutdown or close goes: the connection is over either way.
-  static boost::system::error_code& ignored() noexcept;
   void end_stage();
 
   struct front_state;
@@ -130,14 +137,15 @@ private:
   [[nodiscard]] bool owes() const noexcept;
 
   link_owner& owner_;
-  boost::asio::ip::tcp::socket socket_;
+  int socket_;
   std::unique_ptr<stage> stage_;
   std::unique_ptr<front_state> front_; ///< null: a plain connection that is its peer's
   outbound out_;
   state state_ = state::open;
   bool paused_ = false;
-  bool reading_ = false; ///< a wait for bytes is pending
-  bool blocked_ = false; ///< a wait for space is pending
+  bool reading_ = false; ///< bytes are waited for
+  bool ending_ = false;  ///< the poller said `ended`: what is left is read when there is time
+  bool blocked_ = false; ///< space is waited for
   bool behind_ = false;  ///< from the first `on_blocked` until `on_caught_up`
   bool dirty_ = false;
   bool peer_done_ = false; ///< it has sent its FIN

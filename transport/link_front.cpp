@@ -4,8 +4,13 @@
 #include "transport/link_owner.hpp"
 #include "transport/transport_metrics.hpp"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
 #include <algorithm>
 #include <array>
+#include <cstring>
 
 namespace plexus::transport {
 
@@ -13,14 +18,29 @@ namespace {
 
 constexpr std::size_t plain_text_size = 16'384; // of one TLS record
 
-config::ip_address address_of(const boost::asio::ip::address& a) {
-  if (a.is_v4()) {
-    auto from = a.to_v4().to_bytes();
-    const std::uint8_t four[4] = {from[0], from[1], from[2], from[3]};
-    return config::from_v4(four);
+struct end {
+  config::ip_address address;
+  unsigned port = 0;
+};
+
+/// Nothing when the peer is gone.
+std::optional<end> other_end(int socket) {
+  sockaddr_storage at{};
+  socklen_t size = sizeof at;
+  if (socket < 0 || ::getpeername(socket, reinterpret_cast<sockaddr*>(&at), &size) != 0) return std::nullopt;
+  end out;
+  if (at.ss_family == AF_INET) {
+    sockaddr_in v4;
+    std::memcpy(&v4, &at, sizeof v4);
+    std::uint8_t four[4];
+    std::memcpy(four, &v4.sin_addr, sizeof four);
+    out = {config::from_v4(four), ntohs(v4.sin_port)};
+  } else {
+    sockaddr_in6 v6;
+    std::memcpy(&v6, &at, sizeof v6);
+    std::memcpy(out.address.bytes.data(), &v6.sin6_addr, out.address.bytes.size());
+    out.port = ntohs(v6.sin6_port);
   }
-  config::ip_address out;
-  out.bytes = a.to_v6().to_bytes();
   return out;
 }
 
@@ -125,11 +145,11 @@ bool link::owes() const noexcept {
 outbound::result link::write_secure() {
   auto& tls = *front_->tls;
   std::size_t sent = 0;
-  auto how = tls.write(out_, socket_.native_handle(), sent);
+  auto how = tls.write(out_, socket_, sent);
   metrics::bytes_out.add(sent);
   if (how != outbound::result::drained || state_ != state::finishing) return how;
   tls.say_end();
-  how = tls.write(out_, socket_.native_handle(), sent);
+  how = tls.write(out_, socket_, sent);
   metrics::bytes_out.add(sent);
   return how;
 }
@@ -144,16 +164,14 @@ void link::count_unfinished(std::size_t why) noexcept {
 std::string link::peer() const {
   if (front_ && front_->named) return config::to_string(*front_->named);
   if (front_ && front_->passed_on) return with_port(*front_->passed_on, front_->port);
-  boost::system::error_code failed;
-  auto end = socket_.remote_endpoint(failed);
-  return failed ? std::string() : with_port(address_of(end.address()), end.port());
+  const auto at = other_end(socket_);
+  return at ? with_port(at->address, at->port) : std::string();
 }
 
 config::ip_address link::address() const {
   if (front_ && front_->passed_on) return *front_->passed_on;
-  boost::system::error_code failed;
-  auto end = socket_.remote_endpoint(failed);
-  return failed ? config::ip_address{} : address_of(end.address());
+  const auto at = other_end(socket_);
+  return at ? at->address : config::ip_address{};
 }
 
 config::ip_address link::client() const {

@@ -27,17 +27,9 @@ void loop_transport::connect(std::unique_ptr<connection::client_environment> env
   env_ = std::move(env);
 }
 
-void loop_transport::adopt_socket(int descriptor, bool ipv6, bool internal) {
-  boost::asio::ip::tcp::socket socket(home().context());
-  boost::system::error_code failed;
-  socket.assign(ipv6 ? boost::asio::ip::tcp::v6() : boost::asio::ip::tcp::v4(), descriptor, failed);
-  if (failed) {
-    ::close(descriptor);
-    --sockets;
-    return;
-  }
+void loop_transport::adopt_socket(int descriptor, bool internal) {
   metrics::connections.add(1);
-  link_ptr l(new link(*this, std::move(socket)));
+  link_ptr l(new link(*this, descriptor));
   l->enter(std::make_unique<http::http_stage>(*this, *l, internal));
   if (!internal && !set_up_front(*l)) {
     l->abort();
@@ -219,6 +211,7 @@ void loop_transport::hold(session_id who) {
 void loop_transport::release(session_id who, std::string_view first) {
   auto* s = find(who);
   if (!s) return;
+  s->on().settle();
   if (s->on().held()) {
     thread_local std::string frame;
     frame.clear();

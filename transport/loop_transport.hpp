@@ -44,7 +44,7 @@ public:
   [[nodiscard]] connection::client_environment& environment() noexcept { return *env_; }
 
   /// A connected socket, non-blocking; `internal`: it came over the internal port.
-  void adopt_socket(int descriptor, bool ipv6, bool internal);
+  void adopt_socket(int descriptor, bool internal);
   /// Makes a session of a link whose handshake is done. `deflate`: the agreed window, 0 for none.
   void open_session(link& l, const protocol::codec& codec, framing how, websocket::window_bits deflate,
                     std::string_view leftover);

@@ -21,6 +21,8 @@ constexpr std::size_t completions_a_round = 64;
 // Then what there is to write is written, however much else is ready: thousands who connect at once must not hold
 // up those who are here.
 constexpr std::chrono::milliseconds longest_gathering{4};
+// Of each turn for what can wait; with nothing else to do one turn follows the other.
+constexpr std::chrono::microseconds patient_slice{1000}, busy_slice{200};
 constexpr std::size_t messages_a_resume = 100;
 
 thread_local loop* current_loop = nullptr;
@@ -45,6 +47,7 @@ loop::loop(caf::actor_system& system, unsigned index) :
     index_(index),
     context_(std::make_unique<boost::asio::io_context>(1)),
     wakeup_(std::make_unique<wakeup>(*context_)),
+    sockets_(std::make_unique<poller>(*context_)),
     timers_(clock::now()),
     now_(clock::now()) {}
 
@@ -55,6 +58,7 @@ loop::~loop() {
     ready_.pop_front();
     caf::intrusive_ptr_release(r);
   }
+  sockets_.reset();
   wakeup_.reset();
 }
 
@@ -129,20 +133,26 @@ void loop::guarded(const char* what, F&& work) noexcept {
 
 void loop::turn(bool wait) {
   now_is_old_ = true;
-  if (wait && ready_.empty() && deferred_.empty()) guarded("I/O", [this] { context_->run_one(); });
+  if (wait && ready_.empty() && deferred_.empty() && patient_.empty() && sockets_->sleep())
+    guarded("I/O", [this] { context_->run_one(); });
   auto woke = now();
+  bool busy = false;
   for (int round = 0; round < rounds_a_turn; ++round) {
     now_is_old_ = true;
     std::size_t done = 0;
     guarded("I/O", [&] {
       while (done < completions_a_round && context_->poll_one()) ++done;
     });
+    guarded("a socket", [&] { done += sockets_->poll(); });
     guarded("a timer", [this] { timers_.advance(now()); });
     done += run_ready();
     done += run_deferred();
-    if (done == 0 || clock::now() - woke > longest_gathering) break;
+    if (done == 0) break;
+    busy = clock::now() - woke > longest_gathering;
+    if (busy) break;
   }
   for (auto& hook : flush_hooks_) guarded("a flush", hook);
+  run_patient(busy ? busy_slice : patient_slice);
   schedule_tick();
   turn_seconds.observe(std::chrono::duration<double>(clock::now() - woke).count());
 }
@@ -173,6 +183,17 @@ std::size_t loop::run_deferred() {
   auto count = deferred_running_.size();
   deferred_running_.clear();
   return count;
+}
+
+void loop::run_patient(clock::duration slice) {
+  if (patient_.empty()) return;
+  const auto until = clock::now() + slice;
+  for (auto left = patient_.size(); left > 0; --left) {
+    auto work = std::move(patient_.front());
+    patient_.pop_front();
+    guarded("a patient task", work);
+    if (clock::now() >= until) break;
+  }
 }
 
 std::size_t loop::drain_inbox() {

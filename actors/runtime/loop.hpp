@@ -4,8 +4,9 @@
 // shows what that is worth).
 //
 // A turn: completed I/O and the inbox, timers, runnable actors, round after round within a budget; then the flush
-// hooks; then sleep. Everything on a loop runs on its one thread and needs no locks.
+// hooks; then a slice of what can wait; then sleep. Everything on a loop runs on its one thread and needs no locks.
 
+#include "actors/runtime/poller.hpp"
 #include "actors/runtime/task.hpp"
 #include "actors/runtime/timer_wheel.hpp"
 
@@ -39,6 +40,8 @@ public:
   [[nodiscard]] unsigned index() const noexcept { return index_; }
   [[nodiscard]] boost::asio::io_context& context() noexcept { return *context_; }
   /// Loop's thread only.
+  [[nodiscard]] poller& sockets() noexcept { return *sockets_; }
+  /// Loop's thread only.
   [[nodiscard]] timer_wheel& timers() noexcept { return timers_; }
   /// The time as of this round of the turn: one look at the clock however often it is asked for. Loop's thread
   /// only.
@@ -51,6 +54,9 @@ public:
   void post(task work);
   /// Runs `work` later in the same turn. Loop's thread only.
   void defer(task work) { deferred_.push_back(std::move(work)); }
+  /// Runs `work` when there is time, in the order of the calls: a slice of such work at the end of each turn. For
+  /// what thousands may want at once and nobody waits for, such as the end of a connection. Loop's thread only.
+  void patiently(task work) { patient_.push_back(std::move(work)); }
   /// Arms `t`; the loop wakes for it. Loop's thread only.
   void arm(timer& t, clock::time_point due);
   /// Called at the end of every turn, for as long as the loop lives. Before the start only.
@@ -79,6 +85,7 @@ public:
 private:
   std::size_t run_ready();
   std::size_t run_deferred();
+  void run_patient(clock::duration slice);
   std::size_t drain_inbox();
   void schedule_tick();
   template <class F>
@@ -88,6 +95,7 @@ private:
   std::unique_ptr<boost::asio::io_context> context_;
   struct wakeup;
   std::unique_ptr<wakeup> wakeup_;
+  std::unique_ptr<poller> sockets_;
   timer_wheel timers_;
   clock::time_point now_;
   bool now_is_old_ = true; ///< the loop may have slept since
@@ -96,6 +104,7 @@ private:
 
   std::deque<caf::resumable*> ready_;
   std::vector<task> deferred_, deferred_running_;
+  std::deque<task> patient_;
   std::vector<std::function<void()>> flush_hooks_;
 
   std::mutex inbox_mutex_;

@@ -74,7 +74,7 @@ public:
     fuzz::require(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends.data()) == 0,
                   "no sockets");
     ++transport_.sockets;
-    transport_.adopt_socket(ends[0], false, false);
+    transport_.adopt_socket(ends[0], false);
     std::string got;
     while (!bytes.empty()) {
       const auto part = bytes.substr(0, 1 + cuts.below(2000));

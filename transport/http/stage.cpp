@@ -361,9 +361,9 @@ void http_stage::answer(const response& what, bool close) {
   if (!head_only_ && what.status != 204 && what.status != 304) head += what.body;
   link_.out().append(head);
   link_.mark_dirty();
-  if (close)
-    link_.finish();
-  else if (pending_.empty())
+  if (close) return link_.finish();
+  link_.settle();
+  if (pending_.empty())
     link_.set_timer(keep_alive_idle);
   else
     wait_for_request(); // the next one has begun

@@ -6,6 +6,8 @@
 #include "transport/http/message.hpp"
 #include "transport/link.hpp"
 
+#include <boost/system/error_code.hpp>
+
 #include <memory>
 #include <string>
 

@@ -141,6 +141,25 @@ TEST_CASE("a turn flushes in time, however much there is to do") {
   CHECK(flushes > 3);
 }
 
+TEST_CASE("what can wait is done in slices behind each flush, in order, and the loop doesn't sleep before it is") {
+  runtime rt(1);
+  auto& loop = rt.at(0);
+  int flushes = 0;
+  std::vector<int> done, flushed_before;
+  loop.at_turn_end([&] { ++flushes; });
+  for (int i = 0; i < 10; ++i)
+    loop.patiently([&, i] {
+      std::this_thread::sleep_for(1ms); // a slice's worth
+      done.push_back(i);
+      flushed_before.push_back(flushes);
+    });
+  while (done.size() < 10) loop.turn(true);
+  for (int i = 0; i < 10; ++i) {
+    CHECK(done[static_cast<std::size_t>(i)] == i);
+    CHECK(flushed_before[static_cast<std::size_t>(i)] == i + 1);
+  }
+}
+
 TEST_CASE("a task that throws is counted and costs nobody else anything") {
   runtime rt(1);
   bool after = false;
