@@ -98,6 +98,13 @@ client::time_point client::next_due() const noexcept {
   return next;
 }
 
+// Pings go out together with those of others, so that an idle node wakes five times a second and not for each.
+client::time_point client::together(time_point due, config::duration interval) noexcept {
+  constexpr config::duration step = std::chrono::milliseconds{200};
+  if (interval < 50 * step) return due;
+  return due - due.time_since_epoch() % step;
+}
+
 void client::on_due(moment now) {
   if (phase_ == phase::closed) return;
   if (depart_at_ != time_point{} && now.steady >= depart_at_) {
@@ -143,7 +150,8 @@ void client::on(std::uint32_t, const protocol::pong_command&, moment now) {
   awaiting_pong_ = false;
   // The next ping goes by the last one, so that the clients of a node stay spread over the interval.
   auto interval = env_.settings->client.ping_interval;
-  ping_at_ = interval.count() > 0 ? std::max(pinged_at_ + interval, now.steady) : time_point::max();
+  ping_at_ =
+      interval.count() > 0 ? std::max(together(pinged_at_ + interval, interval), now.steady) : time_point::max();
 }
 
 // -- output ------------------------------------------------------------------------------------------------------

@@ -88,6 +88,7 @@ public:
   std::size_t list_index = 0; ///< in `client_list`
 
 private:
+  static time_point together(time_point due, config::duration interval) noexcept;
   enum class phase : std::uint8_t { fresh, connecting, connected, closed };
 
   struct subscription {

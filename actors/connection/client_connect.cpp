@@ -109,8 +109,12 @@ void client::on(std::uint32_t id, const protocol::connect_command& c, moment now
   // The first ping comes somewhere within the interval: clients that came together are pinged apart.
   thread_local std::minstd_rand random{std::random_device{}()};
   auto interval = conf.ping_interval.count();
-  ping_at_ = interval > 0 ? now.steady + config::duration{static_cast<std::int64_t>(random()) % interval + 1}
-                          : time_point::max();
+  ping_at_ =
+      interval > 0
+          ? std::max(now.steady,
+                     together(now.steady + config::duration{static_cast<std::int64_t>(random()) % interval + 1},
+                              conf.ping_interval))
+          : time_point::max();
 
   if (conf.max_channels > 0 && who.subs.size() > conf.max_channels) {
     close(disconnect_code::channel_limit);

@@ -39,7 +39,7 @@ struct loop::wakeup {
   explicit wakeup(boost::asio::io_context& context) : guard(boost::asio::make_work_guard(context)), tick(context) {}
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> guard;
   boost::asio::steady_timer tick;
-  bool ticking = false;
+  clock::time_point due = clock::time_point::max(); ///< for which `tick` is set
 };
 
 loop::loop(caf::actor_system& system, unsigned index) :
@@ -82,16 +82,14 @@ void loop::post(task work) {
   if (first) boost::asio::post(*context_, [this] { drain_inbox(); });
 }
 
-void loop::arm(timer& t, clock::time_point due) {
-  timers_.arm(t, due);
-  schedule_tick();
-}
-
 void loop::schedule_tick() {
-  if (wakeup_->ticking || timers_.idle()) return;
-  wakeup_->ticking = true;
-  wakeup_->tick.expires_after(timer_wheel::tick);
-  wakeup_->tick.async_wait([this](const boost::system::error_code&) { wakeup_->ticking = false; });
+  const auto due = timers_.next();
+  if (due >= wakeup_->due) return; // it is set already, or for earlier: then it finds out when it goes off
+  wakeup_->due = due;
+  wakeup_->tick.expires_at(due);
+  wakeup_->tick.async_wait([this](const boost::system::error_code& replaced) {
+    if (!replaced) wakeup_->due = clock::time_point::max();
+  });
 }
 
 void loop::exec_later(caf::resumable* ready) {
@@ -133,8 +131,10 @@ void loop::guarded(const char* what, F&& work) noexcept {
 
 void loop::turn(bool wait) {
   now_is_old_ = true;
-  if (wait && ready_.empty() && deferred_.empty() && patient_.empty() && sockets_->sleep())
+  if (wait && ready_.empty() && deferred_.empty() && patient_.empty() && sockets_->sleep()) {
+    schedule_tick();
     guarded("I/O", [this] { context_->run_one(); });
+  }
   auto woke = now();
   bool busy = false;
   for (int round = 0; round < rounds_a_turn; ++round) {
@@ -153,7 +153,6 @@ void loop::turn(bool wait) {
   }
   for (auto& hook : flush_hooks_) guarded("a flush", hook);
   run_patient(busy ? busy_slice : patient_slice);
-  schedule_tick();
   turn_seconds.observe(std::chrono::duration<double>(clock::now() - woke).count());
 }
 

@@ -58,7 +58,7 @@ public:
   /// what thousands may want at once and nobody waits for, such as the end of a connection. Loop's thread only.
   void patiently(task work) { patient_.push_back(std::move(work)); }
   /// Arms `t`; the loop wakes for it. Loop's thread only.
-  void arm(timer& t, clock::time_point due);
+  void arm(timer& t, clock::time_point due) { timers_.arm(t, due); }
   /// Called at the end of every turn, for as long as the loop lives. Before the start only.
   void at_turn_end(std::function<void()> hook) { flush_hooks_.push_back(std::move(hook)); }
 

@@ -131,7 +131,7 @@ void poller::tell(const seen& what) {
   if (asked != 0) known->who->ready((asked & EPOLLIN) != 0, (asked & EPOLLOUT) != 0, false);
 }
 
-std::size_t poller::poll() {
+std::size_t poller::poll_some() {
   if (next_ == ready_.size()) {
     ready_.clear();
     next_ = 0;

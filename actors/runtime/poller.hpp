@@ -46,7 +46,7 @@ public:
   void forget(int socket) noexcept;
 
   /// Tells the owners of some of the ready sockets, and of all that have ended; says how many of the former.
-  std::size_t poll();
+  std::size_t poll() { return count_ == 0 && next_ == ready_.size() && parked_.empty() ? 0 : poll_some(); }
   /// Before the context waits. False: there is no time to wait, sockets are ready.
   bool sleep();
 
@@ -64,6 +64,7 @@ private:
   };
   struct alarm;
 
+  std::size_t poll_some();
   void look();
   void tell(const seen& what);
   void park(watched& known, const seen& what);

@@ -1,6 +1,7 @@
 #include "actors/runtime/timer_wheel.hpp"
 
 #include <algorithm>
+#include <bit>
 
 namespace plexus::runtime {
 
@@ -40,6 +41,22 @@ void timer_wheel::arm(timer& t, clock::time_point due) noexcept {
   slot.previous_ = &t;
   t.armed_count_ = &armed_;
   ++armed_;
+  const auto at = t.due_tick_ % slot_count;
+  used_[at / 64] |= std::uint64_t{1} << (at % 64);
+}
+
+timer_wheel::clock::time_point timer_wheel::next() const noexcept {
+  if (armed_ == 0) return clock::time_point::max();
+  // The slots behind the present one, in the order of their ticks, a word of bits at a time.
+  auto ahead = current_ + 1;
+  for (std::size_t looked = 0; looked <= used_.size(); ++looked) {
+    const auto at = ahead % slot_count;
+    const auto bits = used_[at / 64] >> (at % 64);
+    if (bits != 0)
+      return start_ + tick * static_cast<std::int64_t>(ahead + static_cast<unsigned>(std::countr_zero(bits)));
+    ahead += 64 - at % 64;
+  }
+  return start_ + tick * static_cast<std::int64_t>(current_ + 1);
 }
 
 void timer_wheel::advance(clock::time_point now) {
@@ -47,7 +64,9 @@ void timer_wheel::advance(clock::time_point now) {
   if (armed_ == 0) current_ = std::max(current_, target);
   while (current_ < target) {
     ++current_;
-    auto& slot = slots_[current_ % slot_count];
+    const auto at = current_ % slot_count;
+    if ((used_[at / 64] >> (at % 64) & 1) == 0) continue;
+    auto& slot = slots_[at];
     // What is due moves to a list of its own first: a handler may arm or disarm any timer, also in this slot.
     head due;
     due.next_ = due.previous_ = &due;
@@ -63,6 +82,7 @@ void timer_wheel::advance(clock::time_point now) {
       }
       t = following;
     }
+    if (slot.next_ == &slot) used_[at / 64] &= ~(std::uint64_t{1} << (at % 64));
     try {
       while (due.next_ != &due) {
         auto* t = due.next_;

@@ -50,6 +50,9 @@ public:
   /// Fires what is due at `now`, in the order of the ticks.
   void advance(clock::time_point now);
 
+  /// When `advance` may have something to do next, not before and seldom in vain; never, when nothing is armed.
+  [[nodiscard]] clock::time_point next() const noexcept;
+
   [[nodiscard]] bool idle() const noexcept { return armed_ == 0; }
   [[nodiscard]] std::size_t armed() const noexcept { return armed_; }
 
@@ -64,6 +67,7 @@ private:
   std::uint64_t current_ = 0;
   std::size_t armed_ = 0;
   std::array<head, slot_count> slots_;
+  std::array<std::uint64_t, slot_count / 64> used_{}; ///< a bit for each slot that may have timers
 };
 
 } // namespace plexus::runtime

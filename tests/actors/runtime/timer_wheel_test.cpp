@@ -103,3 +103,33 @@ TEST_CASE("a handler that throws costs the others at most a tick") {
   CHECK(good.fired == 1);
   CHECK(wheel.idle());
 }
+
+TEST_CASE("the next time something may be due is known, so that nobody wakes for nothing") {
+  timer_wheel wheel(start);
+  CHECK(wheel.next() == timer_wheel::clock::time_point::max());
+  probe soon, later, far;
+  wheel.arm(far, start + 50min);
+  wheel.arm(later, start + 30s);
+  wheel.arm(soon, start + 190ms);
+  CHECK(wheel.next() == start + 200ms);
+  wheel.advance(start + 200ms);
+  CHECK(soon.fired == 1);
+  // A timer of another round may wake in vain, but nothing is late.
+  auto now = start + 200ms;
+  int woken = 0;
+  while (later.fired == 0) {
+    REQUIRE(wheel.next() > now);
+    now = wheel.next();
+    wheel.advance(now);
+    ++woken;
+  }
+  CHECK(now == start + 30s);
+  CHECK(woken <= 2);
+  for (woken = 0; far.fired == 0; ++woken) {
+    now = wheel.next();
+    wheel.advance(now);
+  }
+  CHECK(now == start + 50min);
+  CHECK(woken <= 75); // a round is 41 s
+  CHECK(wheel.next() == timer_wheel::clock::time_point::max());
+}
