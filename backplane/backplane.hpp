@@ -157,6 +157,16 @@ inline constexpr std::size_t max_notice_key = 128;
 /// Notices that a cluster keeps at most; a put of another key is then refused with `error_code::limit_exceeded`.
 inline constexpr std::size_t max_notices = 100'000;
 
+/// A node of the cluster.
+struct peer {
+  std::string uid;  ///< new with each start; no spaces
+  std::string name; ///< `node.name`; nothing keeps two nodes from having the same
+  friend bool operator==(const peer&, const peer&) = default;
+};
+
+/// What one message from node to node may have at most.
+inline constexpr std::size_t max_message = 1 << 20;
+
 /// What other nodes did; implemented by the node. Called through the executor.
 class listener {
 public:
@@ -177,6 +187,10 @@ public:
   /// All that hold: replaces whatever the node knew. Once at the start, before `check` first says ready, and after
   /// any doubt (a lost connection, a failover). An expired one isn't told of: nodes go by `until` and their clock.
   virtual void notices_are(const std::vector<notice>& /*all*/) {}
+
+  /// What the node `from` sent to this one; on the loop of the empty channel name, in the order in which it was
+  /// sent.
+  virtual void received(const std::string& /*from*/, std::string_view /*bytes*/) {}
 };
 
 struct health {
@@ -226,6 +240,17 @@ public:
   virtual void put_notice(notice what, answer<nothing> done) = 0;
   /// Takes it back, in one step; nothing happens (and nobody is told) when there is none.
   virtual void drop_notice(const std::string& key, answer<nothing> done) = 0;
+
+  /// This node's, new with each start. Any thread.
+  [[nodiscard]] virtual const std::string& uid() const = 0;
+  /// The nodes that are alive, this one included; one that died without a word is among them until its lease is
+  /// over. To threads and to the executor this and `send` belong to the empty channel name.
+  virtual void peers(answer<std::vector<peer>> done) = 0;
+  /// Sends bytes to the node `to`, or to every other one (`to` empty). At most once, and what one node sends to
+  /// another arrives in that order. The answer says that it is on its way to the nodes that are alive, not that
+  /// they have it. Errors: `internal` when it isn't known whether it is, or there is no such node; `bad_request`
+  /// for this node itself; `limit_exceeded` beyond `max_message`.
+  virtual void send(const std::string& to, std::string bytes, answer<nothing> done) = 0;
 
   /// May be called on any thread.
   [[nodiscard]] virtual health check() const = 0;

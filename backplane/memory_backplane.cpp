@@ -9,26 +9,26 @@ using step = memory_store::step;
 
 namespace {
 
-/// All that is about notices goes through one loop, so that it stays in order.
-const std::string notices_home;
+/// All that is about notices and messages goes through one loop, so that it stays in order.
+const std::string nodes_home;
 
 void tell_all(const std::vector<memory_node_ptr>& nodes, const notice& now) {
   for (const auto& node : nodes)
-    node->run(notices_home, [node, now] {
+    node->run(nodes_home, [node, now] {
       if (!node->gone) node->to->noticed(now);
     });
 }
 
 } // namespace
 
-memory_backplane::memory_backplane(std::shared_ptr<memory_store> store, std::string node, listener& to,
-                                   executor run, clock_function clock) :
+memory_backplane::memory_backplane(std::shared_ptr<memory_store> store, std::string uid, listener& to, executor run,
+                                   clock_function clock, std::string name) :
     store_(std::move(store)),
-    self_(std::make_shared<memory_node>(std::move(node), &to, std::move(run))),
+    self_(std::make_shared<memory_node>(peer{uid, name.empty() ? uid : std::move(name)}, &to, std::move(run))),
     clock_(std::move(clock)) {
   store_->with_notices([this](const memory_notices& notices, std::vector<memory_node_ptr>& nodes) {
     nodes.push_back(self_);
-    self_->run(notices_home, [self = self_, all = notices.all(clock_())] {
+    self_->run(nodes_home, [self = self_, all = notices.all(clock_())] {
       if (!self->gone) self->to->notices_are(all);
     });
   });
@@ -174,12 +174,12 @@ void memory_backplane::release_lease(const std::string& name, const std::string&
 
 void memory_backplane::put_notice(notice what, answer<nothing> done) {
   if (what.key.empty() || what.key.size() > max_notice_key)
-    return reply<nothing>(notices_home, std::move(done), error_code::bad_request);
+    return reply<nothing>(nodes_home, std::move(done), error_code::bad_request);
   store_->with_notices([&](memory_notices& notices, const std::vector<memory_node_ptr>& nodes) {
     const auto put = notices.put(what, clock_());
     if (put && put->until > milliseconds{0}) tell_all(nodes, *put);
     // Under the lock, so that the answer stands behind the news.
-    reply<nothing>(notices_home, std::move(done),
+    reply<nothing>(nodes_home, std::move(done),
                    put ? outcome<nothing>(nothing{}) : outcome<nothing>(error_code::limit_exceeded));
   });
 }
@@ -187,8 +187,35 @@ void memory_backplane::put_notice(notice what, answer<nothing> done) {
 void memory_backplane::drop_notice(const std::string& key, answer<nothing> done) {
   store_->with_notices([&](memory_notices& notices, const std::vector<memory_node_ptr>& nodes) {
     if (notices.drop(key)) tell_all(nodes, {key, 0, milliseconds{0}});
-    reply<nothing>(notices_home, std::move(done), nothing{});
+    reply<nothing>(nodes_home, std::move(done), nothing{});
   });
+}
+
+void memory_backplane::peers(answer<std::vector<peer>> done) {
+  std::vector<peer> all;
+  store_->with_notices([&](const auto&, const std::vector<memory_node_ptr>& nodes) {
+    for (const auto& node : nodes) all.push_back(node->self);
+  });
+  reply<std::vector<peer>>(nodes_home, std::move(done), std::move(all));
+}
+
+void memory_backplane::send(const std::string& to, std::string bytes, answer<nothing> done) {
+  if (to == uid()) return reply<nothing>(nodes_home, std::move(done), error_code::bad_request);
+  if (bytes.size() > max_message) return reply<nothing>(nodes_home, std::move(done), error_code::limit_exceeded);
+  bool sent = to.empty();
+  // Under the lock, so that the messages of one node stay in order.
+  store_->with_notices([&, what = std::make_shared<const std::string>(std::move(bytes))](
+                           const auto&, const std::vector<memory_node_ptr>& nodes) {
+    for (const auto& node : nodes) {
+      if (node == self_ || (!to.empty() && node->self.uid != to)) continue;
+      sent = true;
+      node->run(nodes_home, [node, from = uid(), what] {
+        if (!node->gone) node->to->received(from, *what);
+      });
+    }
+  });
+  reply<nothing>(nodes_home, std::move(done),
+                 sent ? outcome<nothing>(nothing{}) : outcome<nothing>(error_code::internal));
 }
 
 void memory_backplane::tick() {

@@ -18,8 +18,9 @@ namespace plexus::backplane {
 
 class memory_backplane final : public backplane {
 public:
-  memory_backplane(std::shared_ptr<memory_store> store, std::string node, listener& to, executor run,
-                   clock_function clock);
+  /// `uid`: unlike that of every other node of the store; `name`: the same where none is given.
+  memory_backplane(std::shared_ptr<memory_store> store, std::string uid, listener& to, executor run,
+                   clock_function clock, std::string name = {});
   ~memory_backplane() override;
   memory_backplane(const memory_backplane&) = delete;
   memory_backplane& operator=(const memory_backplane&) = delete;
@@ -40,6 +41,9 @@ public:
   void release_lease(const std::string& name, const std::string& holder, answer<nothing> done) override;
   void put_notice(notice what, answer<nothing> done) override;
   void drop_notice(const std::string& key, answer<nothing> done) override;
+  [[nodiscard]] const std::string& uid() const override { return self_->self.uid; }
+  void peers(answer<std::vector<peer>> done) override;
+  void send(const std::string& to, std::string bytes, answer<nothing> done) override;
   [[nodiscard]] health check() const override { return {}; }
   void tick() override;
 

@@ -32,9 +32,9 @@ using clock_function = std::function<milliseconds()>;
 
 /// How the store reaches a node. Tasks queued on a loop keep it alive longer than its backplane.
 struct memory_node {
-  memory_node(std::string of, listener* told, backplane::executor with) :
-      name(std::move(of)), to(told), run(std::move(with)) {}
-  std::string name;
+  memory_node(peer of, listener* told, backplane::executor with) :
+      self(std::move(of)), to(told), run(std::move(with)) {}
+  peer self;
   listener* to;
   backplane::executor run;
   std::atomic<bool> gone{false}; ///< `to` may be dangling

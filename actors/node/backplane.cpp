@@ -14,7 +14,8 @@ bool in_process(const config::settings& s) {
   return s.backplane.url == "memory:";
 }
 
-backplane::redis::options redis_options(const config::settings& s, const std::string& name) {
+backplane::redis::options redis_options(const config::settings& s, const std::string& uid,
+                                        const std::string& name) {
   const auto& from = s.backplane;
   auto parsed = backplane::redis::parse_address(from.url);
   if (const auto* wrong = std::get_if<std::string>(&parsed)) throw bad_settings("backplane.url: " + *wrong);
@@ -24,6 +25,7 @@ backplane::redis::options redis_options(const config::settings& s, const std::st
   out.tls = {from.tls_ca, from.tls_certificate, from.tls_key, from.tls_server_name};
   out.partitions = std::max(from.partitions, 1U);
   out.connect_timeout = from.connect_timeout;
+  out.uid = uid;
   out.node_name = name;
   out.times.lease = from.lease;
   out.times.hold = from.hold;
@@ -50,11 +52,11 @@ std::unique_ptr<backplane::backplane> node::parts::make_plane(const config::sett
   };
   if (in_process(s))
     return std::make_unique<backplane::memory_backplane>(std::make_shared<backplane::memory_store>(), uid, listener,
-                                                         std::move(run), unix_time);
+                                                         std::move(run), unix_time, name);
   // Not the loop that accepts clients, where there is another.
   auto& home = loops.at(loops.size() - 1);
-  auto made =
-      std::make_unique<backplane::redis::redis_backplane>(home, redis_options(s, name), listener, std::move(run));
+  auto made = std::make_unique<backplane::redis::redis_backplane>(home, redis_options(s, uid, name), listener,
+                                                                  std::move(run));
   redis = made.get();
   return made;
 }

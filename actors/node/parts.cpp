@@ -78,6 +78,10 @@ void news::presence_in_doubt(const std::string& channel) {
   if (auto* to = to_->here(channel)) to->presence_in_doubt();
 }
 
+void news::received(const std::string& from, std::string_view bytes) {
+  nodes_->received(from, bytes);
+}
+
 void news::noticed(const backplane::notice& now) {
   on_each_([now](connection::client_environment& env) { env.denied.apply(now, env.clients.on(env.home)); });
 }
@@ -91,10 +95,11 @@ node::parts::parts(const config::settings& s) :
     settings(s),
     loops(loop_count(s.node.loops)),
     plane(make_plane(s)),
+    nodes(loops, *plane, name),
     channels(loops, *plane, settings.get()),
     clients(loops.size()),
     sessions(uid) {
-  listener.connect(channels);
+  listener.connect(channels, nodes);
   listener.connect_environments([this](const news::environment_work& work) {
     for (unsigned i = 0; i < loops.size(); ++i)
       loops.at(i).post([this, i, work] { work(transports[i]->environment()); });

@@ -3,6 +3,7 @@
 
 #include "actors/channel/channel_actor.hpp"
 #include "actors/channel/router.hpp"
+#include "actors/cluster/cluster.hpp"
 #include "actors/connection/directory.hpp"
 #include "actors/node/node.hpp"
 #include "actors/node/settings_store.hpp"
@@ -25,7 +26,10 @@ std::chrono::milliseconds unix_time();
 /// The backplane's news go to the channels they are about.
 class news final : public backplane::listener {
 public:
-  void connect(channel::channel_router& to) { to_ = &to; }
+  void connect(channel::channel_router& to, cluster::cluster& nodes) {
+    to_ = &to;
+    nodes_ = &nodes;
+  }
   /// `on_each`: runs its argument for the environment of each loop, there. Notices before that are kept by nobody:
   /// the loops haven't started.
   using environment_work = std::function<void(connection::client_environment&)>;
@@ -36,9 +40,11 @@ public:
   void noticed(const backplane::notice& now) override;
   void notices_are(const std::vector<backplane::notice>& all) override;
   void presence_in_doubt(const std::string& channel) override;
+  void received(const std::string& from, std::string_view bytes) override;
 
 private:
   channel::channel_router* to_ = nullptr;
+  cluster::cluster* nodes_ = nullptr;
   std::function<void(environment_work)> on_each_;
 };
 
@@ -52,6 +58,7 @@ struct node::parts {
   news listener;
   backplane::redis::redis_backplane* redis = nullptr; ///< `plane`, when it is that one; before it, which sets it
   std::unique_ptr<backplane::backplane> plane;
+  cluster::cluster nodes;
   std::exception_ptr failure; ///< why it ended by itself; read after the loops have ended
   channel::channel_router channels;
   connection::directory clients;

@@ -189,7 +189,7 @@ void partition::send_batch(bool with_text) {
     keeps = keeps ||
             !(std::holds_alternative<enroll_step>(each.what) || std::holds_alternative<recover_step>(each.what) ||
               std::holds_alternative<history_step>(each.what) || std::holds_alternative<members_step>(each.what) ||
-              std::holds_alternative<notices_step>(each.what));
+              std::holds_alternative<notices_step>(each.what) || std::holds_alternative<peers_step>(each.what));
   }
   auto& w = words_;
   w.clear();
@@ -214,7 +214,9 @@ void partition::send_batch(bool with_text) {
   w.add(slack_);
   w.add(keeps ? "1" : "0");
   w.add(with_.times.answer_bytes);
-  for (const auto& each : steps) {
+  for (auto& each : steps) {
+    if (auto* m = std::get_if<send_step>(&each.what); m && m->generation.empty())
+      m->generation = self_.generation();
     known_position known;
     if (std::holds_alternative<enroll_step>(each.what)) {
       const auto found = views_.find(each.channel);
@@ -332,6 +334,10 @@ void partition::on_inbox(const reply& r) {
 }
 
 void partition::on_handed_on(const handed_on& what) {
+  if (what.what == handed_on::kind::message)
+    return run_("", [to = &to_, from = std::string(what.channel), bytes = std::string(what.content)] {
+      to->received(from, bytes);
+    });
   const auto found = views_.find(what.channel);
   if (found == views_.end()) return;
   count::received.add();

@@ -154,6 +154,14 @@ void partition::answer_step(step& of, const reply& r) {
           on_noticed(of, s.done, r);
         } else if constexpr (std::is_same_v<S, notices_step>) {
           on_notices(of, r);
+        } else if constexpr (std::is_same_v<S, peers_step>) {
+          std::vector<peer> all;
+          for (std::size_t i = 0; i + 1 < r.size(); i += 2)
+            all.push_back({std::string(r[i].text()), std::string(r[i + 1].text())});
+          reply_with(channel, s.done, outcome<std::vector<peer>>(std::move(all)));
+        } else if constexpr (std::is_same_v<S, send_step>) {
+          const bool gone = r.text() == "G";
+          reply_with(channel, s.done, gone ? outcome<nothing>(error_code::internal) : outcome<nothing>(nothing{}));
         } else if constexpr (std::is_same_v<S, sync_step>) {
           reply_with(channel, s.done, outcome<nothing>(nothing{}));
         } else if constexpr (std::is_same_v<S, bury_step>) {

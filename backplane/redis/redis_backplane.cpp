@@ -35,9 +35,12 @@ struct redis_backplane::start_state final : runtime::timer {
 };
 
 redis_backplane::redis_backplane(runtime::loop& home, const options& with, listener& to, executor run) :
-    home_(home), run_(run), connect_timeout_(with.connect_timeout) {
+    home_(home),
+    run_(run),
+    uid_(with.uid.empty() ? make_nonce(22) : with.uid),
+    connect_timeout_(with.connect_timeout) {
   partition::setup common;
-  common.uid = make_nonce(22);
+  common.uid = uid_;
   common.node_name = with.node_name;
   common.partitions = std::max(with.partitions, 1U);
   common.times = with.times;
@@ -164,6 +167,19 @@ void redis_backplane::put_notice(notice what, answer<nothing> done) {
 
 void redis_backplane::drop_notice(const std::string& key, answer<nothing> done) {
   push("", {"", {}, {}, drop_notice_step{key, std::move(done)}});
+}
+
+void redis_backplane::peers(answer<std::vector<peer>> done) {
+  push("", {"", {}, {}, peers_step{std::move(done)}});
+}
+
+void redis_backplane::send(const std::string& to, std::string bytes, answer<nothing> done) {
+  if (to == uid_ || bytes.size() > max_message) {
+    const auto why = to == uid_ ? error_code::bad_request : error_code::limit_exceeded;
+    if (done) run_("", [done = std::move(done), why] { done(why); });
+    return;
+  }
+  push("", {"", {}, {}, send_step{to, std::move(bytes), {}, std::move(done)}});
 }
 
 health redis_backplane::check() const {

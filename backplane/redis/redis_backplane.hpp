@@ -25,6 +25,7 @@ struct options {
   tls_settings tls;
   unsigned partitions = 1;
   milliseconds connect_timeout{10'000};
+  std::string uid; ///< the node's, new with each start; empty: one is made up
   std::string node_name;
   tuning times;
 };
@@ -57,6 +58,9 @@ public:
   void release_lease(const std::string& name, const std::string& holder, answer<nothing> done) override;
   void put_notice(notice what, answer<nothing> done) override;
   void drop_notice(const std::string& key, answer<nothing> done) override;
+  [[nodiscard]] const std::string& uid() const override { return uid_; }
+  void peers(answer<std::vector<peer>> done) override;
+  void send(const std::string& to, std::string bytes, answer<nothing> done) override;
   [[nodiscard]] health check() const override;
   void tick() override {}
 
@@ -76,6 +80,7 @@ private:
   struct start_state;
   runtime::loop& home_;
   executor run_;
+  std::string uid_;
   milliseconds connect_timeout_;
   std::shared_ptr<start_state> starting_;
   std::vector<std::unique_ptr<partition>> partitions_;

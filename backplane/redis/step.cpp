@@ -132,6 +132,17 @@ struct writer {
     to.add(s.dead);
     to.add(members_a_step);
   }
+  void operator()(const peers_step&) {
+    to.add("N");
+    to.add(of.channel);
+  }
+  void operator()(const send_step& s) {
+    to.add("D");
+    to.add(of.channel);
+    to.add(s.to);
+    to.add(s.bytes);
+    to.add(s.generation);
+  }
   void operator()(const sync_step&) { nobody_waits(); }
   void nobody_waits() {
     to.add("Y");

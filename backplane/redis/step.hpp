@@ -78,14 +78,25 @@ struct bury_step {};    ///< `channel` is the inbox
 struct clean_step {
   std::string dead;
 };
+struct peers_step {
+  answer<std::vector<peer>> done;
+};
+/// A message to one node or to all others. Meant for one generation: what a later one would repeat, because the
+/// answers are gone, might have arrived before.
+struct send_step {
+  std::string to, bytes;
+  std::string generation{}; ///< in which it was first sent; empty: it wasn't yet
+  answer<nothing> done;
+};
 struct sync_step {
   answer<nothing> done; ///< when all that the inbox had then was handled
 };
 
 struct step {
-  using body = std::variant<append_step, enroll_step, vacate_step, recover_step, history_step, remove_history_step,
-                            enter_step, leave_step, members_step, acquire_step, release_step, put_notice_step,
-                            drop_notice_step, notices_step, bury_step, clean_step, sync_step>;
+  using body =
+      std::variant<append_step, enroll_step, vacate_step, recover_step, history_step, remove_history_step,
+                   enter_step, leave_step, members_step, acquire_step, release_step, put_notice_step,
+                   drop_notice_step, notices_step, bury_step, clean_step, peers_step, send_step, sync_step>;
   std::string channel;
   retention keep;
   milliseconds until{0}; ///< steady time at which whoever asked is told that it failed; 0: never
@@ -95,7 +106,8 @@ struct step {
   /// About what it takes on the wire.
   [[nodiscard]] std::size_t bytes() const {
     const auto* a = std::get_if<append_step>(&what);
-    return channel.size() + 64 + (a ? a->body.size() : 0);
+    const auto* m = std::get_if<send_step>(&what);
+    return channel.size() + 64 + (a ? a->body.size() : 0) + (m ? m->bytes.size() : 0);
   }
   /// Whether its answer may be large. Redis then says `W` when a batch has no room for it.
   [[nodiscard]] bool reads() const {

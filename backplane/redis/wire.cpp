@@ -159,6 +159,9 @@ bool decode_entry(std::string_view entry, const std::function<void(const handed_
     case 'T':
       one.what = handed_on::kind::notice;
       break;
+    case 'D':
+      one.what = handed_on::kind::message;
+      break;
     default:
       return false;
     }

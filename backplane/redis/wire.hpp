@@ -22,16 +22,16 @@ std::shared_ptr<protocol::publication> decode_publication(std::string_view text)
 std::string encode_member(const client_info& who);
 std::optional<client_info> decode_member(std::string_view bytes);
 
-/// A publication, a presence change or a notice as it stands in an inbox.
+/// A publication, a presence change, a notice or a message as it stands in an inbox.
 struct handed_on {
-  enum class kind : std::uint8_t { publication, presence, notice };
+  enum class kind : std::uint8_t { publication, presence, notice, message };
   kind what = kind::publication;
   presence_change::kind change = presence_change::kind::none;
   std::string_view epoch;
   std::uint64_t sequence = 0;
   std::uint64_t number = 0; ///< the offset (0: not logged), or the presence version
-  std::string_view channel;
-  std::string_view content; ///< time and body, or the member, or the notice
+  std::string_view channel; ///< for a message: the node that sent it
+  std::string_view content; ///< time and body, or the member, or the notice, or the message
 };
 
 /// Calls `each` for all that an entry holds; false when it ends in bytes that make no sense.

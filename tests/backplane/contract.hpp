@@ -7,6 +7,7 @@
 #include "tests/backplane/contract_fixture.hpp"
 #include "tests/backplane/contract_log.hpp"
 #include "tests/backplane/contract_notices.hpp"
+#include "tests/backplane/contract_peers.hpp"
 #include "tests/backplane/contract_presence.hpp"
 
 /// All parts, for a fixture that is made without arguments. `NAME` is a string literal.
@@ -20,7 +21,8 @@
   PLEXUS_BACKPLANE_CONTRACT_PART(NAME, FIXTURE, presence)                                                          \
   PLEXUS_BACKPLANE_CONTRACT_PART(NAME, FIXTURE, lost_nodes)                                                        \
   PLEXUS_BACKPLANE_CONTRACT_PART(NAME, FIXTURE, leases)                                                            \
-  PLEXUS_BACKPLANE_CONTRACT_PART(NAME, FIXTURE, notices)
+  PLEXUS_BACKPLANE_CONTRACT_PART(NAME, FIXTURE, notices)                                                           \
+  PLEXUS_BACKPLANE_CONTRACT_PART(NAME, FIXTURE, messages)
 
 #define PLEXUS_BACKPLANE_CONTRACT_PART(NAME, FIXTURE, PART)                                                        \
   TEST_CASE(NAME " backplane contract: " #PART) {                                                                  \

@@ -22,8 +22,9 @@ struct heard final : listener {
   std::map<std::string, std::vector<publication_ptr>> publications;
   std::map<std::string, std::vector<presence_change>> changes;
   std::vector<std::string> doubted, presence_doubted;
-  std::vector<notice> notices;               ///< single ones, in the order told
-  std::vector<std::vector<notice>> all_told; ///< the whole set, each time it was told
+  std::vector<notice> notices;                               ///< single ones, in the order told
+  std::vector<std::vector<notice>> all_told;                 ///< the whole set, each time it was told
+  std::vector<std::pair<std::string, std::string>> messages; ///< from whom, what
 
   void published(const std::string& channel, publication_ptr what) override {
     publications[channel].push_back(std::move(what));
@@ -35,6 +36,9 @@ struct heard final : listener {
   void noticed(const notice& now) override { notices.push_back(now); }
   void notices_are(const std::vector<notice>& all) override { all_told.push_back(all); }
   void presence_in_doubt(const std::string& channel) override { presence_doubted.push_back(channel); }
+  void received(const std::string& from, std::string_view bytes) override {
+    messages.emplace_back(from, std::string(bytes));
+  }
 };
 
 /// An executor that keeps the tasks until the test runs them.
@@ -168,6 +172,14 @@ inline outcome<nothing> put_notice(fixture& f, std::size_t node, const notice& w
 }
 inline void drop_notice(fixture& f, std::size_t node, const std::string& key) {
   ask_well<nothing>(f, [&](answer<nothing> done) { f.node(node).drop_notice(key, std::move(done)); });
+}
+
+inline std::vector<peer> peers(fixture& f, std::size_t node) {
+  return ask_well<std::vector<peer>>(f,
+                                     [&](answer<std::vector<peer>> done) { f.node(node).peers(std::move(done)); });
+}
+inline outcome<nothing> send(fixture& f, std::size_t node, const std::string& to, const std::string& bytes) {
+  return ask<nothing>(f, [&](answer<nothing> done) { f.node(node).send(to, bytes, std::move(done)); });
 }
 
 /// "1:a 2:b", offsets with data.

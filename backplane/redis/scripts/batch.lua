@@ -88,6 +88,14 @@ while i <= last do
     answer = all_notices()
     kept[step] = false
     i = i + 2
+  elseif what == 'N' then
+    answer = peers()
+    kept[step] = false
+    i = i + 2
+  elseif what == 'D' then
+    answer = again or send(ARGV[i + 2], ARGV[i + 3], ARGV[i + 4])
+    kept[step] = answer
+    i = i + 5
   elseif what == 'Y' then -- only asks what the inbox has
     answer, asks_last = '', true
     kept[step] = false

@@ -34,7 +34,7 @@ if inbox == '' or gen ~= current or redis.call('EXISTS', prefix .. 'i:' .. inbox
   redis.call('XADD', prefix .. 'i:' .. inbox, '1-0', 'b', '')
 end
 redis.call('PEXPIRE', prefix .. 'i:' .. inbox, ARGV[8])
-redis.call('HSET', prefix .. 'nodes', inbox, ARGV[10])
+redis.call('HSET', prefix .. 'nodes', inbox, ARGV[10] .. ' ' .. uid)
 redis.call('HSET', own, 'conn', conn, 'inbox', inbox)
 redis.call('PEXPIRE', own, ARGV[11])
 local last = '1-0'

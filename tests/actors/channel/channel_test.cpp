@@ -482,8 +482,12 @@ struct renamed final : backplane::backplane {
   void release_lease(const std::string&, const std::string&, answer<nothing>) override {}
   void put_notice(::plexus::backplane::notice, answer<nothing>) override {}
   void drop_notice(const std::string&, answer<nothing>) override {}
+  [[nodiscard]] const std::string& uid() const override { return id; }
+  void peers(answer<std::vector<::plexus::backplane::peer>>) override {}
+  void send(const std::string&, std::string, answer<nothing>) override {}
   [[nodiscard]] health check() const override { return {}; }
   void tick() override {}
+  std::string id = "node";
   protocol::position top{"E.1", 5};
   int recoveries = 0;
   bool away = false;

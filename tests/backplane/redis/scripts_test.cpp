@@ -293,3 +293,28 @@ TEST_CASE("scripts: the number of partitions is fixed at its first use") {
   redis.ask({"HSET", prefix + "gate", "partitions", "48"});
   CHECK(has(node.hello(), "PARTITIONS 48"));
 }
+
+TEST_CASE(
+    "scripts: a message that is repeated under its number, or after a new generation, is not handed on again") {
+  auto& redis = server::shared();
+  caller from(redis), to(redis);
+  to.uid = "receiver";
+  from.hello();
+  to.hello();
+  const auto waiting = [&] { return redis.number({"XLEN", prefix + "i:" + to.inbox}); };
+  const auto before = waiting();
+  const std::vector<std::string> step{"D", "", "receiver", "bytes", from.generation};
+  const auto first = from.batch(step);
+  CHECK(waiting() == before + 1);
+  from.hello();
+  const auto again = from.batch(step, from.batches);
+  CHECK(waiting() == before + 1);
+  CHECK(has(first, "OK"));
+  CHECK(has(again, "OK"));
+  redis.ask({"DEL", prefix + "gate"});
+  redis.ask({"HDEL", prefix + "n:caller", "batch", "answers"});
+  from.hello();
+  CHECK(from.generation != step[4]);
+  CHECK(has(from.batch(step, from.batches), "G"));
+  CHECK(waiting() == before + 1);
+}

@@ -373,3 +373,29 @@ TEST_CASE("trouble: a publication goes only to nodes that need it") {
   CHECK(added(f.redis().ask({"XINFO", "STREAM", quiet})) == added(before));
   CHECK(f.at(1).publications["c"].size() == 20);
 }
+
+TEST_CASE("trouble: messages between nodes survive cut connections, once each and in order") {
+  shared_cluster f;
+  const auto to = f.node(1).uid();
+  std::size_t refused = 0;
+  for (int i = 0; i < 100; ++i) {
+    f.node(0).send(to, std::to_string(i), [&refused](const auto& how) { refused += how.ok() ? 0 : 1; });
+    if (i % 20 == 7) f.on_loop(0, [&f] { f.plane(0).cut(); });
+    if (i % 20 == 17) f.on_loop(1, [&f] { f.plane(1).cut(); });
+  }
+  REQUIRE(f.until([&] { return f.at(1).messages.size() == 100; }));
+  f.settle();
+  REQUIRE(f.at(1).messages.size() == 100);
+  for (std::size_t i = 0; i < 100; ++i) CHECK(f.at(1).messages[i].second == std::to_string(i));
+  CHECK(refused == 0);
+}
+
+TEST_CASE("trouble: after FLUSHALL nodes find each other again") {
+  shared_cluster f;
+  f.redis().ask({"FLUSHALL"});
+  REQUIRE(f.until([&] { return !f.node(0).check().ready; }));
+  REQUIRE(f.until([&] { return f.node(0).check().ready && f.node(1).check().ready && f.node(2).check().ready; }));
+  CHECK(peers(f, 1).size() == 3);
+  CHECK(send(f, 0, f.node(2).uid(), "still there?").ok());
+  CHECK(f.at(2).messages.size() == 1);
+}

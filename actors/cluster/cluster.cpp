@@ -1,0 +1,377 @@
+#include "actors/cluster/cluster.hpp"
+
+#include "actors/cluster/message.hpp"
+#include "actors/runtime/log.hpp"
+#include "actors/runtime/metrics.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <unordered_map>
+#include <utility>
+
+namespace plexus::cluster {
+
+namespace {
+
+namespace metrics = runtime::metrics;
+
+const metrics::counter asked{"plexus_cluster_questions_total", "Questions of this node to others, or to all."};
+const metrics::counter answered{"plexus_cluster_answered_total",
+                                "Questions of other nodes that this one was asked."};
+const metrics::counter silence{"plexus_cluster_silent_total", "Nodes that did not answer a question in time."};
+const metrics::counter lost_messages{"plexus_cluster_lost_total",
+                                     "Messages between nodes that were incomplete, too long or came too late."};
+
+using names = std::unordered_map<std::string, std::string>; // by uid
+
+constexpr milliseconds look_pause{50};
+
+} // namespace
+
+struct cluster::state final : std::enable_shared_from_this<cluster::state> {
+  struct question final : runtime::timer {
+    explicit question(state& owner) : of(owner) {}
+    void expired() override { of.give_up(id); }
+
+    state& of;
+    std::uint64_t id = 0;
+    std::string subject;
+    bool to_all = false;
+    std::string to;                                     // otherwise; as given
+    std::string tried;                                  // `to` one: the uid that it went to
+    bool listed = false;                                // it is known who was asked
+    bool own_waits = false;                             // this node's handler has not responded yet
+    names waiting;                                      // of the others
+    std::vector<std::pair<std::string, message>> early; // answers that came before the list
+    answers got;
+    runtime::loop* asker = nullptr;
+    done then;
+  };
+
+  state(runtime::runtime& all, backplane::backplane& with, std::string of) :
+      loops(all), home(all.of({})), plane(with), name(std::move(of)) {}
+
+  void begin(std::unique_ptr<question> q, std::string body, milliseconds timeout);
+  void ask_all(question& q, std::string body);
+  void ask_one(const std::shared_ptr<message>& what, bool may_look);
+  void look(const std::shared_ptr<message>& what, bool after_failure);
+  void look_now();
+  [[nodiscard]] std::optional<std::string> uid_of(const std::string& node) const;
+  void ask_self(question& q, std::string_view body);
+  void send(const std::string& to, const message& what, const std::function<void()>& failed);
+  void note_peers(const std::vector<backplane::peer>& all);
+  void on_list(std::uint64_t id);
+  void on_answer(const std::string& from, message what);
+  void take(question& q, const std::string& from, message what);
+  void on_question(const std::string& from, message what);
+  void finish_if_complete(question& q);
+  void give_up(std::uint64_t id);
+  void finish(question& q);
+  question* find(std::uint64_t id) {
+    const auto at = open.find(id);
+    return at == open.end() ? nullptr : at->second.get();
+  }
+
+  struct lookup_timer final : runtime::timer {
+    explicit lookup_timer(state& owner) : of(owner) {}
+    void expired() override { of.look_now(); }
+    state& of;
+  };
+
+  runtime::loop& loop_or_first() {
+    auto* here = runtime::loop::current();
+    return here != nullptr ? *here : loops.at(0);
+  }
+
+  runtime::runtime& loops;
+  runtime::loop& home;
+  backplane::backplane& plane;
+  const std::string name;
+  std::unordered_map<std::string, handler> handlers; // before the loops start
+
+  // On the home loop.
+  std::uint64_t last_id = 0;
+  std::unordered_map<std::uint64_t, std::unique_ptr<question>> open;
+  names known; // as last heard; without this node
+  assembler parts;
+  std::vector<std::pair<std::shared_ptr<message>, bool>> lookers;
+  lookup_timer lookup{*this};
+  bool looking = false;
+  runtime::loop::clock::time_point looked{};
+};
+
+// -- asking
+
+void cluster::state::begin(std::unique_ptr<question> q, std::string body, milliseconds timeout) {
+  asked.add();
+  auto& it = *q;
+  it.id = ++last_id;
+  const bool full = open.size() >= max_questions;
+  open.emplace(it.id, std::move(q));
+  if (full || body.size() > max_body) {
+    runtime::log::warn("cluster", full ? "too many questions wait for answers" : "a question is too long",
+                       {{"subject", it.subject}});
+    lost_messages.add();
+    return give_up(it.id);
+  }
+  home.arm(it, home.now() + timeout);
+  if (it.to_all) return ask_all(it, std::move(body));
+  if (it.to == plane.uid() || it.to == name) {
+    it.listed = true;
+    return ask_self(it, body);
+  }
+  ask_one(std::make_shared<message>(message{message::kind::question, it.id, it.subject, std::move(body)}), true);
+}
+
+// The list and the question are asked for one behind the other, so they are one step on the way to the others.
+void cluster::state::ask_all(question& q, std::string body) {
+  const auto id = q.id;
+  message what{message::kind::question, id, q.subject, std::move(body)};
+  plane.peers([weak = weak_from_this(), id](const backplane::outcome<std::vector<backplane::peer>>& all) {
+    const auto self = weak.lock();
+    if (!self || !all) return; // the time-out will tell
+    self->note_peers(*all);
+    self->on_list(id);
+  });
+  send({}, what, {});
+  ask_self(q, what.body);
+}
+
+void cluster::state::ask_self(question& q, std::string_view body) {
+  const auto found = handlers.find(q.subject);
+  if (found == handlers.end()) {
+    q.got.silent.push_back(name);
+    return finish_if_complete(q);
+  }
+  q.own_waits = true;
+  found->second(body, [weak = weak_from_this(), &to = home, id = q.id](std::string said) {
+    to.post([weak, id, said = std::move(said)]() mutable {
+      const auto self = weak.lock();
+      auto* waits = self ? self->find(id) : nullptr;
+      if (waits == nullptr || !std::exchange(waits->own_waits, false)) return;
+      waits->got.from.push_back({self->name, std::move(said)});
+      self->finish_if_complete(*waits);
+    });
+  });
+}
+
+std::optional<std::string> cluster::state::uid_of(const std::string& node) const {
+  if (known.contains(node)) return node;
+  for (const auto& [uid, called] : known)
+    if (called == node) return uid;
+  return std::nullopt;
+}
+
+// Whoever isn't known is looked up first; those asked meanwhile wait for the same list, so they stay in order.
+void cluster::state::ask_one(const std::shared_ptr<message>& what, bool may_look) {
+  auto* q = find(what->id);
+  if (q == nullptr) return;
+  const auto uid = uid_of(q->to);
+  if (!uid) {
+    if (may_look) return look(what, false);
+    q->got.unknown = true;
+    return give_up(q->id);
+  }
+  q->tried = *uid;
+  q->listed = true;
+  q->waiting = {{*uid, known[*uid]}};
+  send(*uid, *what, [weak = weak_from_this(), what] {
+    if (const auto self = weak.lock()) self->look(what, true);
+  });
+}
+
+// One look-up for all that wait for one, and a pause behind it: whoever sends names that nobody has costs the
+// backplane little.
+void cluster::state::look(const std::shared_ptr<message>& what, bool after_failure) {
+  lookers.emplace_back(what, after_failure);
+  if (!looking && !lookup.armed()) home.arm(lookup, std::max(home.now(), looked + look_pause));
+}
+
+void cluster::state::look_now() {
+  looking = true;
+  plane.peers([weak = weak_from_this()](const backplane::outcome<std::vector<backplane::peer>>& all) {
+    const auto self = weak.lock();
+    if (!self) return;
+    self->looking = false;
+    self->looked = self->home.now();
+    if (all) self->note_peers(*all);
+    for (const auto& [what, after_failure] : std::exchange(self->lookers, {})) {
+      const auto* q = all ? self->find(what->id) : nullptr;
+      if (q == nullptr) continue; // the time-out will tell
+      const bool alive = after_failure && self->uid_of(q->to) == q->tried;
+      if (!alive) self->ask_one(what, false); // its answer may still come; else another process, or nobody
+    }
+  });
+}
+
+// `failed` is called once, when a part isn't known to be on its way.
+void cluster::state::send(const std::string& to, const message& what, const std::function<void()>& failed) {
+  auto once = std::make_shared<std::function<void()>>(failed);
+  for (auto& part : to_parts(what))
+    plane.send(to, std::move(part), [once](const backplane::outcome<backplane::nothing>& sent) {
+      if (sent) return;
+      if (const auto tell = std::exchange(*once, nullptr)) tell();
+    });
+}
+
+void cluster::state::note_peers(const std::vector<backplane::peer>& all) {
+  known.clear();
+  for (const auto& each : all)
+    if (each.uid != plane.uid()) known.emplace(each.uid, each.name);
+  parts.keep_only([this](const std::string& uid) { return known.contains(uid); });
+}
+
+// -- what comes back
+
+void cluster::state::on_list(std::uint64_t id) {
+  auto* q = find(id);
+  if (q == nullptr || q->listed) return;
+  q->listed = true;
+  q->waiting = known;
+  for (auto& [from, what] : std::exchange(q->early, {})) take(*q, from, std::move(what));
+  finish_if_complete(*q);
+}
+
+void cluster::state::on_answer(const std::string& from, message what) {
+  auto* q = find(what.id);
+  if (q == nullptr) {
+    lost_messages.add(); // too late
+    return;
+  }
+  if (!q->listed) {
+    q->early.emplace_back(from, std::move(what));
+    return;
+  }
+  take(*q, from, std::move(what));
+  finish_if_complete(*q);
+}
+
+// One that came up after the list was made and was asked all the same isn't part of the answer.
+void cluster::state::take(question& q, const std::string& from, message what) {
+  const auto at = q.waiting.find(from);
+  if (at == q.waiting.end()) return;
+  if (what.what == message::kind::answer)
+    q.got.from.push_back({std::move(at->second), std::move(what.body)});
+  else
+    q.got.silent.push_back(q.to_all ? std::move(at->second) : q.to);
+  q.waiting.erase(at);
+}
+
+void cluster::state::finish_if_complete(question& q) {
+  if (q.listed && !q.own_waits && q.waiting.empty()) finish(q);
+}
+
+void cluster::state::give_up(std::uint64_t id) {
+  auto* q = find(id);
+  if (q == nullptr) return;
+  if (!q->to_all) {
+    q->got.silent = {q->to};
+    return finish(*q);
+  }
+  if (!q->listed) {
+    q->got.unsure = true;
+    q->waiting = known;
+    for (auto& [from, what] : std::exchange(q->early, {})) take(*q, from, std::move(what));
+  }
+  if (q->own_waits) q->got.silent.push_back(name);
+  for (auto& [uid, called] : q->waiting) q->got.silent.push_back(called);
+  finish(*q);
+}
+
+void cluster::state::finish(question& q) {
+  q.disarm();
+  silence.add(q.got.silent.size());
+  if (q.to_all && (!q.got.silent.empty() || q.got.unsure)) {
+    std::sort(q.got.silent.begin(), q.got.silent.end());
+    std::string list;
+    for (const auto& each : q.got.silent) list += (list.empty() ? "" : ", ") + each;
+    runtime::log::info("cluster", "not every node answered in time",
+                       {{"subject", q.subject}, {"silent", list}, {"unsure", q.got.unsure ? "yes" : "no"}});
+  }
+  q.asker->post([then = std::move(q.then), got = std::move(q.got)]() mutable { then(std::move(got)); });
+  // Perhaps inside its own `expired`.
+  auto over = open.extract(q.id);
+  home.defer([over = std::move(over.mapped())] {});
+}
+
+// -- being asked
+
+void cluster::state::on_question(const std::string& from, message what) {
+  answered.add();
+  const auto found = handlers.find(what.subject);
+  if (found == handlers.end()) {
+    send(from, {message::kind::nobody, what.id, {}, {}}, {});
+    return;
+  }
+  found->second(what.body, [weak = weak_from_this(), &to = home, from, id = what.id,
+                            subject = what.subject](std::string said) {
+    to.post([weak, from, id, subject, said = std::move(said)]() mutable {
+      const auto self = weak.lock();
+      if (!self) return;
+      if (said.size() > max_body) {
+        lost_messages.add();
+        runtime::log::error("cluster", "an answer is too long to be sent",
+                            {{"subject", subject}, {"bytes", said.size()}, {"max", max_body}});
+        self->send(from, {message::kind::nobody, id, {}, {}}, {});
+        return;
+      }
+      self->send(from, {message::kind::answer, id, {}, std::move(said)}, {});
+    });
+  });
+}
+
+// -- from outside
+
+cluster::cluster(runtime::runtime& loops, backplane::backplane& plane, std::string name) :
+    state_(std::make_shared<state>(loops, plane, std::move(name))) {}
+
+cluster::~cluster() = default;
+
+void cluster::serve(std::string subject, handler how) {
+  state_->handlers.insert_or_assign(std::move(subject), std::move(how));
+}
+
+// Always posted, so that what one loop asks stays in order.
+void cluster::begin(bool to_all, std::string to, std::string subject, std::string body, milliseconds timeout,
+                    done then) {
+  auto q = std::make_unique<state::question>(*state_);
+  q->to_all = to_all;
+  q->to = std::move(to);
+  q->subject = std::move(subject);
+  q->asker = &state_->loop_or_first();
+  q->then = std::move(then);
+  state_->home.post([self = state_, q = std::move(q), body = std::move(body), timeout]() mutable {
+    self->begin(std::move(q), std::move(body), timeout);
+  });
+}
+
+void cluster::ask_all(std::string subject, std::string body, milliseconds timeout, done then) {
+  begin(true, {}, std::move(subject), std::move(body), timeout, std::move(then));
+}
+
+void cluster::ask(std::string node, std::string subject, std::string body, milliseconds timeout, done then) {
+  begin(false, std::move(node), std::move(subject), std::move(body), timeout, std::move(then));
+}
+
+const std::string& cluster::uid() const noexcept {
+  return state_->plane.uid();
+}
+const std::string& cluster::name() const noexcept {
+  return state_->name;
+}
+
+void cluster::received(const std::string& from, std::string_view bytes) {
+  bool lost = false;
+  auto what = state_->parts.take(from, bytes, lost);
+  if (lost) {
+    lost_messages.add();
+    runtime::log::warn("cluster", "a message of another node makes no sense or lacks a part", {{"from", from}});
+  }
+  if (!what) return;
+  if (what->what == message::kind::question)
+    state_->on_question(from, std::move(*what));
+  else
+    state_->on_answer(from, std::move(*what));
+}
+
+} // namespace plexus::cluster
