@@ -384,7 +384,7 @@ void channel::check_idle() {
   if (is_idle()) port_.idle();
 }
 
-void channel::presence_emptied() {
+void channel::presence_settled() {
   if (total_ > 0) return;
   has_members_ = false;
   check_idle();

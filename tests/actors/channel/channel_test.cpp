@@ -3,6 +3,7 @@
 
 #include "backplane/memory_backplane.hpp"
 #include "backplane/memory_store.hpp"
+#include "tests/backplane/silent_backplane.hpp"
 
 #include <doctest/doctest.h>
 
@@ -267,8 +268,8 @@ TEST_CASE("presence hears of clients that enter and leave, and how they left") {
   b.it->on_unsubscribe({"a", 0, false, true});
   CHECK(b.port.entered == std::vector<std::string>{"a"});
   CHECK(b.port.left == std::vector<std::pair<std::string, bool>>{{"a", false}});
-  CHECK_FALSE(b.it->is_idle()); // until presence says that it is empty
-  b.it->presence_emptied();
+  CHECK_FALSE(b.it->is_idle()); // until presence has done with it
+  b.it->presence_settled();
   CHECK(b.it->is_idle());
   CHECK(b.port.is_idle);
 }
@@ -450,13 +451,10 @@ TEST_CASE("who was joining by a log that is lost is refused, and the channel is 
 namespace {
 
 using ::plexus::backplane::answer, ::plexus::backplane::appended, ::plexus::backplane::draft;
-using ::plexus::backplane::health, ::plexus::backplane::lease, ::plexus::backplane::log_page;
-using ::plexus::backplane::log_query, ::plexus::backplane::nothing, ::plexus::backplane::presence_change;
-using ::plexus::backplane::presence_snapshot, ::plexus::backplane::recovery, ::plexus::backplane::retention;
-using ::plexus::protocol::client_info;
+using ::plexus::backplane::recovery, ::plexus::backplane::retention;
 
 /// A backplane whose log goes on under another epoch when the test says so, and that counts what it is asked.
-struct renamed final : backplane::backplane {
+struct renamed final : backplane::silent_backplane {
   void append(const std::string&, const retention&, draft what, answer<appended> done) override {
     auto made = std::make_shared<protocol::publication>();
     made->data = what.data;
@@ -473,17 +471,6 @@ struct renamed final : backplane::backplane {
     else
       done(recovery{top, true, {}});
   }
-  void history(const std::string&, const retention&, const log_query&, answer<log_page>) override {}
-  void remove_history(const std::string&, answer<nothing>) override {}
-  void enter(const std::string&, client_info, answer<presence_change>) override {}
-  void leave(const std::string&, const std::string&, answer<presence_change>) override {}
-  void members(const std::string&, answer<presence_snapshot>) override {}
-  void acquire_lease(const std::string&, const std::string&, std::chrono::milliseconds, answer<lease>) override {}
-  void release_lease(const std::string&, const std::string&, answer<nothing>) override {}
-  void put_notice(::plexus::backplane::notice, answer<nothing>) override {}
-  void drop_notice(const std::string&, answer<nothing>) override {}
-  [[nodiscard]] health check() const override { return {}; }
-  void tick() override {}
   protocol::position top{"E.1", 5};
   int recoveries = 0;
   bool away = false;
