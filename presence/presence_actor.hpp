@@ -15,8 +15,6 @@
 
 namespace plexus::presence {
 
-// -- messages ----------------------------------------------------------------------------------------------------
-
 /// A client of this node subscribed. Entering twice with other info is an update.
 struct enter {
   protocol::client_info who;
@@ -45,8 +43,6 @@ struct query {
 struct set_grace {
   std::chrono::milliseconds grace;
 };
-
-// -- the actor ---------------------------------------------------------------------------------------------------
 
 /// What the presence actor tells its channel, on the same loop: pushes in the order of the versions.
 class observer {
