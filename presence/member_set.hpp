@@ -15,6 +15,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -68,5 +69,8 @@ private:
   bool known_ = false;
   bool behind_ = false;
 };
+
+/// Never null: the members, to be read before the call returns; or error 100 while they could not be had yet.
+using members_answer = std::function<void(backplane::outcome<const member_set*>)>;
 
 } // namespace plexus::presence

@@ -44,12 +44,20 @@ caf::behavior presence_actor::make_behavior() {
   load();
   return {
       [this](presence::enter& m) {
+        ++handled_;
         leaving_.erase(m.who.client);
         in_order([this, who = std::move(m.who)] { plane_.enter(channel_, who, begin_call({})); });
       },
       [this](presence::leave& m) { on_leave(m); },
       [this](presence::update& m) { on_update(m); },
-      [this](presence::query& m) { ask(std::move(m.done)); },
+      [this](presence::query& m) {
+        ask([this, done = std::move(m.done)] {
+          if (members_.known())
+            done(&members_);
+          else
+            done(protocol::error_code::internal);
+        });
+      },
       [this](const set_grace& m) { grace_ = m.grace; },
   };
 }
@@ -87,14 +95,14 @@ void presence_actor::release() {
   while (!loading_ && !waiting_.empty() && waiting_.front().first <= finished_) {
     auto ready = std::move(waiting_.front().second);
     waiting_.pop_front();
-    ready(members_);
+    ready();
   }
   settle();
 }
 
-void presence_actor::ask(std::function<void(const member_set&)> then) {
+void presence_actor::ask(std::function<void()> then) {
   if (!loading_ && waiting_.empty() && started_ == finished_) {
-    then(members_);
+    then();
     settle();
   } else {
     waiting_.emplace_back(started_, std::move(then));
@@ -106,14 +114,17 @@ void presence_actor::in_order(std::function<void()> call) {
   if (waiting_.empty())
     call();
   else
-    waiting_.emplace_back(waiting_.back().first, [call = std::move(call)](const member_set&) { call(); });
+    waiting_.emplace_back(waiting_.back().first, std::move(call));
 }
 
 void presence_actor::on_update(update& m) {
   // An `enter` still on its way counts too, so this waits as a question does.
-  ask([this, client = std::move(m.client), info = std::move(m.channel_info),
-       then = std::move(m.done)](const member_set& now) mutable {
-    auto* known = now.find(client);
+  ask([this, client = std::move(m.client), info = std::move(m.channel_info), then = std::move(m.done)]() mutable {
+    if (!members_.known()) {
+      then(protocol::error_code::internal);
+      return;
+    }
+    auto* known = members_.find(client);
     if (!known) {
       then(protocol::error_code::permission_denied);
       return;
@@ -130,6 +141,7 @@ void presence_actor::on_update(update& m) {
 }
 
 void presence_actor::on_leave(const presence::leave& m) {
+  ++handled_;
   const auto& client = m.client;
   const auto grace = std::max(grace_, m.least_grace);
   if (m.clean || grace.count() == 0) {
@@ -199,8 +211,7 @@ void presence_actor::load() {
 }
 
 void presence_actor::settle() {
-  if (*watcher_ && !loading_ && started_ == finished_ && leaving_.empty() && members_.clients() == 0)
-    (*watcher_)->emptied();
+  if (*watcher_ && waiting_.empty() && started_ == finished_ && leaving_.empty()) (*watcher_)->settled(handled_);
 }
 
 } // namespace plexus::presence

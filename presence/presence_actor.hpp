@@ -6,6 +6,7 @@
 #include "presence/member_set.hpp"
 
 #include <chrono>
+#include <cstdint>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -13,8 +14,6 @@
 #include <unordered_map>
 
 namespace plexus::presence {
-
-// -- messages ----------------------------------------------------------------------------------------------------
 
 /// A client of this node subscribed. Entering twice with other info is an update.
 struct enter {
@@ -37,7 +36,7 @@ struct update {
 
 /// `done` is called on the presence actor's loop, after all changes asked for before are in.
 struct query {
-  std::function<void(const member_set&)> done;
+  members_answer done;
 };
 
 /// The configuration was read again: for ends that come from now on.
@@ -45,16 +44,15 @@ struct set_grace {
   std::chrono::milliseconds grace;
 };
 
-// -- the actor ---------------------------------------------------------------------------------------------------
-
 /// What the presence actor tells its channel, on the same loop: pushes in the order of the versions.
 class observer {
 public:
   virtual ~observer() = default;
   virtual void joined(const protocol::client_info& who) = 0;
   virtual void left(const protocol::client_info& who) = 0;
-  /// No member left and nothing under way: the channel may go.
-  virtual void emptied() = 0;
+  /// Nothing is under way here, and nobody within a grace: of what entered and left, so many messages are done
+  /// with. When that is all that were sent and nobody is subscribed, no member is this node's; the channel may go.
+  virtual void settled(std::uint64_t handled) = 0;
 };
 
 /// Lives exactly as long as its channel actor, which owns it and outlives every call to `watcher`.
@@ -79,7 +77,7 @@ private:
   change_answer begin_call(std::function<void(bool)> then);
   void finish_call();
   void release();
-  void ask(std::function<void(const member_set&)> then);
+  void ask(std::function<void()> then);
   void in_order(std::function<void()> call);
   void on_update(presence::update& m);
   void on_leave(const presence::leave& m);
@@ -96,7 +94,8 @@ private:
   member_set members_;
   std::unordered_map<std::string, std::unique_ptr<grace_timer>> leaving_; ///< unclean ends within their grace
   std::uint64_t started_ = 0, finished_ = 0;                              ///< calls to the backplane
-  std::deque<std::pair<std::uint64_t, std::function<void(const member_set&)>>> waiting_;
+  std::uint64_t handled_ = 0;                                             ///< `enter` and `leave`
+  std::deque<std::pair<std::uint64_t, std::function<void()>>> waiting_;
   std::unique_ptr<load_timer> load_again_; ///< after a snapshot could not be had
   bool loading_ = false;
   bool load_again_wanted_ = false; ///< asked for while one was under way

@@ -29,7 +29,8 @@ struct chunk : boost::intrusive_ref_counter<chunk, boost::thread_unsafe_counter>
   /// Not 0: nothing but publications of this channel, which may be skipped by a reader that is too slow.
   std::uint64_t skippable = 0;
 
-  /// What the counted chunks of this thread's loop take in memory.
+  /// What the counted chunks of this thread's loop take in memory, and what its TLS connections have encrypted
+  /// ahead of their sockets.
   inline static thread_local std::int64_t held = 0;
 };
 using chunk_ptr = boost::intrusive_ptr<chunk>;

@@ -12,9 +12,9 @@ using protocol::data_form;
 
 namespace {
 // A batch is handed over early at this size: a slow reader keeps what it has not read of it in memory.
-constexpr std::size_t max_batch = 256 * 1024;
+constexpr std::size_t max_batch = 262'144;
 // Where publications may be skipped, pieces are small: of one that is half-way out nothing can be dropped.
-constexpr std::size_t max_skippable = 16 * 1024;
+constexpr std::size_t max_skippable = 16'384;
 
 bool pack(std::string& out, std::string_view message, websocket::window_bits window) {
   return websocket::deflate_message(out, message, websocket::window_for(message.size(), window));

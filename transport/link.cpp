@@ -210,7 +210,10 @@ void link::check_slow() {
 }
 
 void link::overload() {
-  if (state_ == state::open) call_stage([this] { stage_->on_overload(); });
+  if (state_ != state::open) return;
+  call_stage([this] { stage_->on_overload(); });
+  // What is encrypted can't be dropped: its memory comes back with the connection's end, and that is now.
+  if (owes()) abort();
 }
 
 void link::finish() {
@@ -279,8 +282,6 @@ void link::expired() {
     call_stage([this] { stage_->on_timer(); });
 }
 
-// -- the owner ---------------------------------------------------------------------------------------------------
-
 void link_owner::forget(link& l) {
   links_.erase(link_ptr(&l));
   on_closed();
@@ -296,15 +297,15 @@ void link_owner::flush_links() {
 std::size_t link_owner::largest_queue() const noexcept {
   std::size_t largest = 0;
   for (auto& l : links_)
-    if (l->open()) largest = std::max(largest, l->out_.size());
+    if (l->open()) largest = std::max(largest, l->waiting());
   return largest;
 }
 
 std::vector<link_ptr> link_owner::largest_queues() const {
   std::vector<link_ptr> all;
   for (auto& l : links_)
-    if (l->open() && !l->out_.empty()) all.push_back(l);
-  std::sort(all.begin(), all.end(), [](auto& a, auto& b) { return a->out_.size() > b->out_.size(); });
+    if (l->open() && l->waiting() > 0) all.push_back(l);
+  std::sort(all.begin(), all.end(), [](auto& a, auto& b) { return a->waiting() > b->waiting(); });
   return all;
 }
 

@@ -135,6 +135,8 @@ private:
   void on_tls_fault();
   void count_unfinished(std::size_t why) noexcept;
   [[nodiscard]] bool owes() const noexcept;
+  /// Bytes that wait for the socket, in whatever form.
+  [[nodiscard]] std::size_t waiting() const noexcept;
 
   link_owner& owner_;
   int socket_;

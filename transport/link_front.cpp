@@ -64,8 +64,6 @@ void link::secure(tls::context_ptr with) {
   front().tls = std::make_unique<tls::wire>(std::move(with));
 }
 
-// -- what comes in -----------------------------------------------------------------------------------------------
-
 void link::take_in_front(std::span<char> bytes) {
   auto& f = *front_;
   if (f.header) {
@@ -136,10 +134,12 @@ void link::on_tls_fault() {
   finish();
 }
 
-// -- what goes out -----------------------------------------------------------------------------------------------
-
 bool link::owes() const noexcept {
   return front_ && front_->tls && front_->tls->owes();
+}
+
+std::size_t link::waiting() const noexcept {
+  return out_.size() + (front_ && front_->tls ? front_->tls->unsent() : 0);
 }
 
 outbound::result link::write_secure() {
@@ -158,8 +158,6 @@ void link::count_unfinished(std::size_t why) noexcept {
   if (!front_ || !front_->tls || front_->tls->established() || std::exchange(front_->failed_counted, true)) return;
   metrics::tls_failures.add(1, why);
 }
-
-// -- whose it is -------------------------------------------------------------------------------------------------
 
 std::string link::peer() const {
   if (front_ && front_->named) return config::to_string(*front_->named);

@@ -171,8 +171,6 @@ std::vector<caf::actor> loop_transport::clients() const {
   return out;
 }
 
-// -- what channels and connections ask for -----------------------------------------------------------------------
-
 void loop_transport::send(session_id to, std::string_view bytes) {
   auto* s = find(to);
   if (!s || bytes.empty()) return;
@@ -236,8 +234,6 @@ void loop_transport::handled(session_id who) {
 void loop_transport::close(session_id who, std::uint16_t code, std::string_view reason) {
   if (auto* s = find(who)) s->close(code, reason);
 }
-
-// -- the end of a turn -------------------------------------------------------------------------------------------
 
 void loop_transport::end_turn() {
   table_.close_batches();

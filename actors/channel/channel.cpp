@@ -30,8 +30,6 @@ bool channel::has_presence() const noexcept {
   return options_.presence || options_.join_leave != config::offer::no;
 }
 
-// -- subscribing -------------------------------------------------------------------------------------------------
-
 void channel::on_subscribe(subscribe m) {
   port_.in_use();
   if (options_.max_subscribers > 0 && total_ + joining_.size() + waiting_.size() >= options_.max_subscribers) {
@@ -214,8 +212,6 @@ void channel::on_unsubscribe(const unsubscribe& m) {
   check_idle();
 }
 
-// -- publishing --------------------------------------------------------------------------------------------------
-
 void channel::on_publish(publish m) {
   auto per_second = options_.publications_per_second;
   if (!publications_.take({per_second, per_second}, m.accepted)) {
@@ -350,8 +346,6 @@ void channel::lose_all() {
   check_idle();
 }
 
-// -- reading -----------------------------------------------------------------------------------------------------
-
 void channel::on_history(read_history m) {
   ++under_way_;
   plane_.history(*name_, keep(), m.what, [weak = weak_from_this(), done = std::move(m.done)](auto page) {
@@ -374,8 +368,6 @@ void channel::on_remove_history(remove_history m) {
   });
 }
 
-// -- ending ------------------------------------------------------------------------------------------------------
-
 bool channel::is_idle() const noexcept {
   return total_ == 0 && under_way_ == 0 && waiting_.empty() && joining_.empty() && !has_members_;
 }
@@ -384,7 +376,7 @@ void channel::check_idle() {
   if (is_idle()) port_.idle();
 }
 
-void channel::presence_emptied() {
+void channel::presence_settled() {
   if (total_ > 0) return;
   has_members_ = false;
   check_idle();

@@ -54,12 +54,14 @@ public:
 
   /// Emits a join or leave to subscribers that get them.
   void announce(protocol::push what);
-  /// Presence says that no member is left.
-  void presence_emptied();
+  /// Presence has done all that it was told.
+  void presence_settled();
   /// Gives up the occupancy; the actor ends.
   void close();
 
   [[nodiscard]] bool is_idle() const noexcept;
+  /// What others do with it reaches this node.
+  [[nodiscard]] bool occupied() const noexcept { return occupancy_ == occupancy::held; }
   [[nodiscard]] std::size_t subscribers() const noexcept { return total_; }
   [[nodiscard]] const std::string& name() const noexcept { return *name_; }
   [[nodiscard]] const config::channel_options& options() const noexcept { return options_; }
@@ -102,8 +104,8 @@ private:
   std::size_t total_ = 0;
   runtime::token_bucket publications_; ///< for `publications_per_second`
   std::size_t under_way_ = 0;          ///< backplane calls that must be answered before the channel may end
-  bool has_members_ = false;
-  bool has_deltas_ = false;        ///< a subscriber gets deltas, or one did
+  bool has_members_ = false;           ///< of this node, or may have
+  bool has_deltas_ = false;            ///< a subscriber gets deltas, or one did
   protocol::publication_ptr last_; ///< with `has_deltas_`: what was fanned out last; the next delta starts from it
   bool filling_ = false;           ///< a hole is being read from the log
   bool again_ = false;             ///< and must be once more: there was doubt, or more came than `behind_` holds

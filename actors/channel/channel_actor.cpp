@@ -61,10 +61,7 @@ caf::behavior channel_actor::make_behavior() {
       },
       [this](read_presence& m) {
         handled();
-        if (presence_)
-          caf::anon_send(presence_, presence::query{std::move(m.done)});
-        else
-          m.done(presence::member_set{});
+        on_read_presence(std::move(m.done));
       },
       [this](update_presence& m) {
         handled();
@@ -142,12 +139,14 @@ caf::actor& channel_actor::presence_actor() {
 }
 
 void channel_actor::presence_enter(const protocol::client_info& who) {
+  ++told_;
   caf::anon_send(presence_actor(), presence::enter{who});
 }
 
 void channel_actor::presence_leave(const std::string& client, bool clean, bool returns) {
   // Clients wait half a second and more before they subscribe again; its members must not flap.
   constexpr std::chrono::seconds way_back{8};
+  ++told_;
   // A new actor of a channel whose last one failed finds the members in the backplane.
   caf::anon_send(presence_actor(),
                  presence::leave{client, clean && !returns, returns ? way_back : way_back.zero()});
@@ -161,8 +160,25 @@ void channel_actor::left(const protocol::client_info& who) {
   if (channel_) channel_->announce(protocol::leave_push{who});
 }
 
-void channel_actor::emptied() {
-  if (channel_) channel_->presence_emptied();
+void channel_actor::settled(std::uint64_t handled) {
+  if (channel_ && handled == told_) channel_->presence_settled();
+}
+
+// Without occupancy nobody tells this node what changes: whatever it knew may be old.
+void channel_actor::on_read_presence(presence::members_answer then) {
+  if (presence_ && channel_->occupied()) {
+    caf::anon_send(presence_, presence::query{std::move(then)});
+    return;
+  }
+  table_.plane.members(*name_, [then = std::move(then)](backplane::outcome<backplane::presence_snapshot> all) {
+    if (!all) {
+      then(all.error());
+      return;
+    }
+    presence::member_set members;
+    members.reset(std::move(*all));
+    then(&members);
+  });
 }
 
 void channel_actor::idle() {

@@ -45,13 +45,14 @@ private:
   // presence::observer
   void joined(const protocol::client_info& who) override;
   void left(const protocol::client_info& who) override;
-  void emptied() override;
+  void settled(std::uint64_t handled) override;
 
   /// A message came out of the mailbox.
   void handled();
   void retire();
   void forget();
   caf::actor& presence_actor();
+  void on_read_presence(presence::members_answer then);
 
   channel_table& table_;
   channel_table::entry* entry_ = nullptr; ///< null once out of the table
@@ -59,6 +60,7 @@ private:
   std::shared_ptr<channel> channel_;
   caf::actor presence_;                                 ///< made with the first member
   presence::presence_actor* presence_object_ = nullptr; ///< `presence_`; lives until this actor lets it go
+  std::uint64_t told_ = 0;                              ///< how many entered and left, to `presence_`
   std::shared_ptr<presence::observer*> observer_;
   std::unique_ptr<idle_timer> idle_timer_;
   std::unique_ptr<doubt_timer> doubt_timer_;

@@ -71,9 +71,9 @@ struct remove_history {
   std::function<void(outcome<backplane::nothing>)> done;
 };
 
-/// `done` gets the members as of all changes before; an empty set where the channel has no presence.
+/// `done` gets the members as of all changes before; see `presence::members_answer`.
 struct read_presence {
-  std::function<void(const presence::member_set&)> done;
+  presence::members_answer done;
 };
 
 struct update_presence {

@@ -118,8 +118,6 @@ private:
       caf::anon_send(e->actor, std::move(message));
     } else if constexpr (requires { message.done(protocol::error_code::unknown_channel); }) {
       message.done(protocol::error_code::unknown_channel);
-    } else if constexpr (requires { message.done(std::declval<const presence::member_set&>()); }) {
-      message.done(presence::member_set{});
     }
   }
 

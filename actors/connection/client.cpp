@@ -84,8 +84,6 @@ void client::handle(const protocol::padded_text& text, moment now, bool again) {
   if (!good && phase_ != phase::closed) close(protocol::disconnect_code::bad_request);
 }
 
-// -- time --------------------------------------------------------------------------------------------------------
-
 client::time_point client::next_due() const noexcept {
   if (phase_ == phase::closed) return time_point::max();
   auto next = ping_at_;
@@ -154,8 +152,6 @@ void client::on(std::uint32_t, const protocol::pong_command&, moment now) {
       interval.count() > 0 ? std::max(together(pinged_at_ + interval, interval), now.steady) : time_point::max();
 }
 
-// -- output ------------------------------------------------------------------------------------------------------
-
 void client::send(std::uint32_t id, const protocol::reply& what) {
   std::string bytes;
   codec_.encode(bytes, id, what);
@@ -172,8 +168,6 @@ void client::refuse(std::uint32_t id, protocol::error_code code) {
   metrics::count_error(code);
   send(id, protocol::error_reply{code});
 }
-
-// -- the end -----------------------------------------------------------------------------------------------------
 
 void client::close(protocol::disconnect_code code) {
   close(static_cast<std::uint16_t>(code), protocol::reason(code));

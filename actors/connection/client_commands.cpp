@@ -68,12 +68,11 @@ void client::on(std::uint32_t id, const protocol::presence_command& c, moment) {
     refuse(id, error_code::permission_denied);
     return;
   }
-  auto send_to = answer<protocol::presence_reply>(id, [](auto& reply) { return std::move(reply); });
-  env_.channels.tell(c.channel, channel::read_presence{[send_to](const presence::member_set& members) {
-                       protocol::presence_reply reply;
-                       reply.members.assign(members.members().begin(), members.members().end());
-                       send_to(std::move(reply));
-                     }});
+  env_.channels.tell(
+      c.channel,
+      channel::read_presence{answer<const presence::member_set*>(id, [](const presence::member_set* now) {
+        return protocol::presence_reply{{now->members().begin(), now->members().end()}};
+      })});
 }
 
 void client::on(std::uint32_t id, const protocol::presence_stats_command& c, moment) {
@@ -87,10 +86,10 @@ void client::on(std::uint32_t id, const protocol::presence_stats_command& c, mom
     refuse(id, error_code::permission_denied);
     return;
   }
-  auto send_to = answer<protocol::presence_stats_reply>(id, [](auto& reply) { return reply; });
-  env_.channels.tell(c.channel, channel::read_presence{[send_to](const presence::member_set& members) {
-                       send_to(protocol::presence_stats_reply{members.clients(), members.users()});
-                     }});
+  env_.channels.tell(c.channel, channel::read_presence{
+                                    answer<const presence::member_set*>(id, [](const presence::member_set* now) {
+                                      return protocol::presence_stats_reply{now->clients(), now->users()};
+                                    })});
 }
 
 void client::on(std::uint32_t id, const protocol::history_command& c, moment) {

@@ -149,8 +149,6 @@ void client::finish_connect() {
   env_.port.release(session_, bytes);
 }
 
-// -- who is refused by the API's word ----------------------------------------------------------------------------
-
 denial client::denied(const claims& who, moment now) const {
   const auto why = env_.denied.judge({who.user, who.id, who.issued_at}, now.unix_seconds);
   if (why != denial::none) metrics::count_refused(why);

@@ -17,7 +17,7 @@ namespace plexus::connection {
 class jwks_fetcher {
 public:
   static constexpr std::chrono::milliseconds time_limit{5000}; ///< of one fetch, from name look-up to last byte
-  static constexpr std::size_t max_size = 256 * 1024;          ///< of an answer; a larger one is a failure
+  static constexpr std::size_t max_size = 262'144;             ///< of an answer; a larger one is a failure
   static constexpr std::chrono::seconds pause{5};              ///< between two fetches that tokens ask for
   static constexpr std::chrono::minutes every{5};
   static constexpr std::chrono::seconds first_retry{1}, longest_retry{15};

@@ -172,8 +172,6 @@ void node::parts::add_routes() {
   site.add("/demo/", where::public_only, demo);
 }
 
-// -- signals, on loop 0 ------------------------------------------------------------------------------------------
-
 void node::parts::wait_for_signal() {
   signals->async_wait([this](const boost::system::error_code& failed, int which) {
     if (failed) return;

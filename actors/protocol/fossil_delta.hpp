@@ -13,7 +13,7 @@
 namespace plexus::protocol {
 
 /// Larger texts get no delta: looking for what they share would hold up the loop.
-inline constexpr std::size_t max_delta_input = 1024 * 1024;
+inline constexpr std::size_t max_delta_input = 1'048'576;
 
 /// What turns `source` into `target`; empty when that would not be shorter than `target` itself. Text stays text:
 /// where `target` is UTF-8 no character is cut in two, so that the delta can stand in a JSON string. Takes time in

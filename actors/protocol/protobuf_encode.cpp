@@ -61,10 +61,10 @@ void write(writer& to, const publication& what, data_form form = data_form::plai
   to.bytes(f::data, form == data_form::delta ? delta : std::string_view(what.data));
   if (what.info) to.message(f::info, [&](writer& in) { write(in, *what.info); });
   to.number(f::offset, what.offset);
-  for (const auto& [key, value] : what.tags)
+  for (const auto& tag : what.tags)
     to.message(f::tags, [&](writer& in) {
-      in.bytes(field::map::key, key);
-      in.bytes(field::map::value, value);
+      in.bytes(field::map::key, tag.first);
+      in.bytes(field::map::value, tag.second);
     });
   if (what.offset == 1) to.bytes(f::epoch, what.epoch);
   to.flag(f::delta, form == data_form::delta);
@@ -104,10 +104,10 @@ void write(writer& to, const connect_reply& what) {
   to.flag(f::expires, what.expires);
   to.number(f::ttl, what.ttl);
   to.bytes(f::data, what.data);
-  for (const auto& [channel, sub] : what.subs)
+  for (const auto& each : what.subs)
     to.message(f::subs, [&](writer& in) {
-      in.bytes(field::map::key, channel);
-      in.message(field::map::value, [&](writer& value) { write(value, sub); });
+      in.bytes(field::map::key, each.first);
+      in.message(field::map::value, [&](writer& value) { write(value, each.second); });
     });
   to.number(f::ping, what.ping);
   to.flag(f::pong, what.pong);

@@ -58,7 +58,7 @@ struct free_reader {
   void operator()(redisReader* r) const { redisReaderFree(r); }
 };
 
-constexpr std::size_t read_size = 64 * 1024;
+constexpr std::size_t read_size = 65'536;
 constexpr std::size_t commands_a_write = 64;
 
 } // namespace

@@ -7,6 +7,7 @@ import resource
 import pytest
 import pytest_asyncio
 
+from support.certificates import Authority
 from support.node import BASE, DidNotStart, Node, merged
 from support.stream import HTTP_STREAM, Stream, connecting
 from support.tokens import token
@@ -164,4 +165,43 @@ async def bystander(wire):
 
     yield watch
     for one in all_of_them:
+        await one.unaffected()
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory):
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest_asyncio.fixture
+async def secure(plexus, authority):
+    """Starts nodes that speak TLS; API, health and metrics are on a plain internal port unless told otherwise."""
+
+    async def start(changes=None, internal=True):
+        certificate, key = authority.sign()
+        changes = dict(changes or {})
+        changes["listen"] = {"tls": {"certificate": str(certificate), "key": str(key)}, **changes.get("listen", {})}
+        if internal:
+            changes["internal"] = {"address": "127.0.0.1"}
+        node = await plexus(changes)
+        node.certificate, node.key = certificate, key
+        return node
+
+    return start
+
+
+@pytest_asyncio.fixture
+async def bystander_over_tls(wire, authority):
+    """As `bystander`, but over TLS."""
+    watched = []
+
+    async def watch(node):
+        one = Bystander(await wire(node, "bystander", ssl=authority.context()))
+        await one.wire.subscribe(one.channel)
+        await one.unaffected()
+        watched.append(one)
+        return one
+
+    yield watch
+    for one in watched:
         await one.unaffected()

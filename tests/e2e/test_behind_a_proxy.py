@@ -162,9 +162,6 @@ async def test_a_header_before_tls(plexus, tmp_path):
     assert opened_by(node) == ["203.0.113.9:8080"]
 
 
-# -- how often one address may connect
-
-
 async def tries(node, count, **how):
     """Opens WebSockets as fast as it can: how many were let in, and the answers of the others."""
     opened, refused = [], []

@@ -53,9 +53,6 @@ def compressing(deflate_node, wire):
     return open_one
 
 
-# -- frames
-
-
 @pytest.mark.parametrize("size", [0, 1, 125])
 async def test_pings_of_every_size_are_answered_between_fragments(shared_node, wire, size):
     one = await wire(shared_node)
@@ -125,9 +122,6 @@ async def test_masks_of_all_kinds(shared_node, wire):
         await taken(one, number)
 
 
-# -- the limit
-
-
 @pytest.mark.parametrize("how", ["one frame", "fragments", "compressed", "compressed in fragments", "stored"])
 @pytest.mark.parametrize("over", [0, 1])
 async def test_the_limit_counts_what_a_message_comes_to(compressing, how, over):
@@ -162,9 +156,6 @@ async def test_a_bomb_costs_its_sender_the_connection_and_the_node_no_memory(def
         one.write(frame(TEXT, bomb, reserved=4))
         assert (await one.closed())[0] == 1009
     assert deflate_node.resident() - before < 2_000_000
-
-
-# -- permessage-deflate
 
 
 @pytest.mark.parametrize(

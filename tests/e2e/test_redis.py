@@ -66,6 +66,22 @@ async def test_publish_on_one_node_and_receive_on_the_other(pair):
         assert (await second.api("history", channel="chat:room", limit=2))["offset"] == 51
 
 
+async def test_presence_is_told_by_a_node_that_nobody_is_subscribed_at(pair):
+    first, second = await pair()
+    async with client(first.port, token=token("ann")) as ann:
+        await subscribed(ann, "chat:room")
+        for node in (first, second):
+            assert (await node.api("presence_stats", channel="chat:room")) == {"num_clients": 1, "num_users": 1}
+            got = (await node.api("presence", channel="chat:room"))["presence"]
+            assert [m["user"] for m in got.values()] == ["ann"]
+        assert (await second.api("presence", channel="chat:other"))["presence"] == {}
+
+    async def nobody():
+        return (await second.api("presence_stats", channel="chat:room"))["num_clients"] == 0
+
+    await becomes(nobody, "the leave")
+
+
 async def test_presence_is_the_same_everywhere_and_a_dead_nodes_members_leave_within_the_lease(pair):
     first, second = await pair()
 

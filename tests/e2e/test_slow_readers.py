@@ -1,10 +1,12 @@
 """Readers that don't keep up, where they are to skip to the newest, and where all of them together hold too much."""
 
 import asyncio
+import socket
 
 import pytest
 
 from support.deaf import Deaf
+from support.node import API_KEY
 from support.slow import Slow
 from support.waiting import until
 
@@ -150,9 +152,6 @@ async def test_other_channels_of_the_client_still_close_it(plexus):
     deaf.close()
 
 
-# -- all queues together
-
-
 async def test_the_slowest_go_when_all_queues_hold_too_much(plexus, loops, wire, bystander):
     node = await plexus(
         {
@@ -220,6 +219,50 @@ async def test_the_bound_is_changed_by_a_reload(plexus):
 
     await until(closed, "the close")
     deaf.socket.close()
+
+
+async def test_who_does_not_read_a_large_answer_goes_too(plexus, bystander):
+    """Readers of HTTP count like all others."""
+    kept = {"subscribe": "user", "history_size": 200, "history_ttl": "1h"}
+    node = await plexus({"node": {"max_queue_memory": 2 * MB}, "channels": {"namespaces": {"kept": kept}}})
+    watcher = await bystander(node)
+    for _ in range(160):
+        await node.api.publish("kept:a", FILL)  # some 10 MB: more than the kernel takes for one socket
+    body = b'{"channel": "kept:a", "limit": 200}'
+    head = f"POST /api/history HTTP/1.1\r\nHost: x\r\nX-API-Key: {API_KEY}\r\nContent-Length: {len(body)}\r\n\r\n"
+    deaf = socket.socket()
+    deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    deaf.connect(("127.0.0.1", node.port))
+    deaf.sendall(head.encode() + body)
+
+    async def closed():
+        return await node.metric("plexus_queue_memory_closed_total") == 1
+
+    await until(closed, "the end of who doesn't read")
+    assert await node.metric("plexus_queue_bytes") == 0
+    await watcher.unaffected()
+    deaf.close()
+
+
+async def test_under_tls_what_is_encrypted_counts(secure, authority):
+    """Each of them holds some 64 kB beyond its queue, in records that can't be dropped: they go, and it comes back."""
+    bound = 500_000
+    node = await secure(
+        {"node": {"max_queue_memory": bound}, "client": {"max_queue_size": 64 * MB, "ping_interval": "0s"}}
+    )
+    deaf = [await asyncio.to_thread(Deaf, node, "plain:a", tls=authority.context()) for _ in range(12)]
+    for _ in range(150):
+        await node.api.publish("plain:a", FILL)
+        assert await node.metric("plexus_queue_bytes") <= bound + 100_000
+    closed = await node.metric("plexus_queue_memory_closed_total")
+    assert closed >= 6
+    for one in deaf:
+        one.socket.close()
+
+    async def given_back():
+        return await node.metric("plexus_queue_bytes") == 0
+
+    await until(given_back, "the memory of closed clients")
 
 
 @pytest.mark.parametrize("bound", [0, 64 * MB])

@@ -24,9 +24,6 @@ async def members(node, channel):
     return (await node.api("presence_stats", channel=channel))["num_clients"]
 
 
-# -- what comes down
-
-
 @both
 async def test_a_conversation(plexus, loops, stream, path):
     node = await plexus({"node": {"loops": loops}})
@@ -89,9 +86,6 @@ async def test_a_client_of_http_1_0_gets_no_chunks(node, stream, path):
     assert (await one.message())["id"] == 2
     await node.api("disconnect", user="ann", disconnect={"code": 4001, "reason": "enough"})
     assert await one.rest() == [{"push": {"disconnect": {"code": 4001, "reason": "enough"}}}]
-
-
-# -- ends
 
 
 @both

@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from support.keys import KeyPair, KeySetServer
-from support.tokens import SECRET, signed, token
+from support.tokens import SECRET, admission, token
 from support.wire import CommandError, Ended
 
 GOOD = {"sub": "root"}
@@ -30,19 +30,8 @@ async def guarded(plexus):
     await server.stop()
 
 
-async def outcome(wire, node, text, **fields):
-    one = await wire(node, None)
-    try:
-        await one.connect(text, **fields)
-        return "ok"
-    except CommandError as e:
-        return e.code
-    except Ended as e:
-        return e.code
-
-
 async def settled(wire, node, text):
-    while (got := await outcome(wire, node, text)) == 100:
+    while (got := await admission(wire, node, text)) == 100:
         pass
     return got
 
@@ -149,16 +138,16 @@ KIDS = {
 async def test_the_id_of_a_key_is_only_compared(guarded, wire, bystander, name):
     await bystander(guarded)
     stranger = KeyPair("EdDSA")
-    assert await outcome(wire, guarded, stranger.token("root", header={"kid": KIDS[name]})) in (100, 3500)
+    assert await admission(wire, guarded, stranger.token("root", header={"kid": KIDS[name]})) in (100, 3500)
     # An empty secret is what a file like /dev/null would give.
-    assert await outcome(wire, guarded, mac({"alg": "HS256", "kid": KIDS[name]}, GOOD, b"")) == 3500
+    assert await admission(wire, guarded, mac({"alg": "HS256", "kid": KIDS[name]}, GOOD, b"")) == 3500
     # And on a good token by a secret it doesn't matter.
-    assert await outcome(wire, guarded, mac({"alg": "HS256", "kid": KIDS[name]}, GOOD, SECRET.encode())) == "ok"
+    assert await admission(wire, guarded, mac({"alg": "HS256", "kid": KIDS[name]}, GOOD, SECRET.encode())) == "ok"
 
 
 @pytest.mark.parametrize("kid", [5, None, True, [], {}, ["EdDSA"]])
 async def test_an_id_that_is_no_text(guarded, wire, kid):
-    assert await outcome(wire, guarded, mac({"alg": "HS256", "kid": kid}, GOOD, SECRET.encode())) == 3500
+    assert await admission(wire, guarded, mac({"alg": "HS256", "kid": kid}, GOOD, SECRET.encode())) == 3500
 
 
 async def test_huge_tokens(guarded, wire, bystander):
@@ -175,7 +164,7 @@ async def test_huge_tokens(guarded, wire, bystander):
         "numbers": mac({"alg": "HS256"}, b'{"exp":1e999}', SECRET.encode()),
     }
     for name, text in texts.items():
-        assert await outcome(wire, guarded, text) == 3500, name
+        assert await admission(wire, guarded, text) == 3500, name
 
 
 @pytest.mark.parametrize(
@@ -195,7 +184,7 @@ async def test_huge_tokens(guarded, wire, bystander):
 )
 async def test_clocks(guarded, wire, claims, expected):
     now = time.time()
-    assert await outcome(wire, guarded, token("ann", **{k: now + v for k, v in claims.items()})) == expected
+    assert await admission(wire, guarded, token("ann", **{k: now + v for k, v in claims.items()})) == expected
 
 
 async def test_a_revoked_token_is_refused_wherever_it_is_played_again(guarded, wire):
@@ -205,14 +194,14 @@ async def test_a_revoked_token_is_refused_wherever_it_is_played_again(guarded, w
     await guarded.api("revoke_token", uid="one")
     assert (await one.closed())[0] == 3500
     for _ in range(3):
-        assert await outcome(wire, guarded, once) == 3500
+        assert await admission(wire, guarded, once) == 3500
     # Signed anew it is still the same token.
-    assert await outcome(wire, guarded, token("ann", jti="one", exp=time.time() + 5000)) == 3500
+    assert await admission(wire, guarded, token("ann", jti="one", exp=time.time() + 5000)) == 3500
     other = await wire(guarded, "ann")
     with pytest.raises(Ended) as ended:
         await other.call("refresh", token=once)
     assert ended.value.code == 3500
-    assert await outcome(wire, guarded, KEYS["ES256"].token("ann", jti="two")) == "ok"
+    assert await admission(wire, guarded, KEYS["ES256"].token("ann", jti="two")) == "ok"
 
 
 async def test_a_connection_token_is_no_subscription_token_and_the_reverse(guarded, wire):

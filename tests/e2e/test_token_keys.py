@@ -19,29 +19,17 @@ from cryptography.x509.oid import NameOID
 from support.clients import client
 from support.keys import KeyPair, KeySetServer
 from support.node import DidNotStart
-from support.tokens import SECRET, token
+from support.tokens import SECRET, admission, token
 from support.waiting import until
-from support.wire import CommandError, Ended
+from support.wire import CommandError
 
 ALGORITHMS = ["RS256", "RS384", "RS512", "ES256", "ES384", "EdDSA"]
-
-
-async def outcome(wire, node, text):
-    """What connecting with a token comes to: "ok", the error code of the reply, or the close code."""
-    one = await wire(node, None)
-    try:
-        await one.connect(text)
-        return "ok"
-    except CommandError as e:
-        return e.code
-    except Ended as e:
-        return e.code
 
 
 async def settled(wire, node, text):
     """The same once the node knows: as a client does, it comes again after error 100."""
     async with asyncio.timeout(30):
-        while (got := await outcome(wire, node, text)) == 100:
+        while (got := await admission(wire, node, text)) == 100:
             await asyncio.sleep(0.05)
     return got
 
@@ -57,17 +45,14 @@ def with_keys(**section):
     return {"client": {"token": section}}
 
 
-# -- public keys
-
-
 @pytest.mark.parametrize("alg", ALGORITHMS)
 async def test_a_token_signed_with_a_private_key(plexus, wire, alg):
     pair = KeyPair(alg)
     node = await plexus(with_keys(public_key=pair.pem))
-    assert await outcome(wire, node, pair.token()) == "ok"
-    assert await outcome(wire, node, pair.token(expires_in=-5)) == 109
-    assert await outcome(wire, node, KeyPair(alg).token()) == 3500
-    assert await outcome(wire, node, token("ann")) == "ok"  # the secret is good beside it
+    assert await admission(wire, node, pair.token()) == "ok"
+    assert await admission(wire, node, pair.token(expires_in=-5)) == 109
+    assert await admission(wire, node, KeyPair(alg).token()) == 3500
+    assert await admission(wire, node, token("ann")) == "ok"  # the secret is good beside it
 
 
 async def test_public_keys_in_a_list_and_in_a_file(plexus, wire, tmp_path):
@@ -76,8 +61,8 @@ async def test_public_keys_in_a_list_and_in_a_file(plexus, wire, tmp_path):
     file.write_text(pairs[1].pem + pairs[2].pem)
     node = await plexus(with_keys(hmac_secret="", public_key=[pairs[0].pem, str(file)]))
     for pair in pairs:
-        assert await outcome(wire, node, pair.token()) == "ok"
-    assert await outcome(wire, node, token("ann")) == 3500
+        assert await admission(wire, node, pair.token()) == "ok"
+    assert await admission(wire, node, token("ann")) == 3500
 
 
 async def test_the_python_client_with_a_public_key(plexus):
@@ -99,7 +84,7 @@ async def test_claims_count_whatever_the_algorithm(plexus, wire):
         ({**good, "nbf": now - 5, "iat": now + 100}, "ok"),
         ({**good, "nbf": now + 100}, 3500),
     ):
-        assert await outcome(wire, node, pair.token(**claims)) == expected, claims
+        assert await admission(wire, node, pair.token(**claims)) == expected, claims
 
 
 async def test_rights_and_subscription_tokens_with_a_public_key(plexus, wire):
@@ -135,7 +120,7 @@ async def test_a_reload_reads_key_files_again_and_secrets_rotate(plexus, wire, t
     file = tmp_path / "key.pem"
     file.write_text(old.pem)
     node = await plexus(with_keys(public_key=str(file)))
-    assert await outcome(wire, node, old.token()) == "ok"
+    assert await admission(wire, node, old.token()) == "ok"
 
     config = json.loads(node.config_file.read_text())
     config["client"]["token"]["hmac_secret"] = ["the next secret, as long as the last", SECRET]
@@ -143,19 +128,16 @@ async def test_a_reload_reads_key_files_again_and_secrets_rotate(plexus, wire, t
     file.write_text(new.pem)
     node.signal(signal.SIGHUP)
     await node.logged("configuration read again")
-    assert await outcome(wire, node, new.token()) == "ok"
-    assert await outcome(wire, node, old.token()) == 3500
-    assert await outcome(wire, node, token("ann")) == "ok"
-    assert await outcome(wire, node, token("ann", secret="the next secret, as long as the last")) == "ok"
+    assert await admission(wire, node, new.token()) == "ok"
+    assert await admission(wire, node, old.token()) == 3500
+    assert await admission(wire, node, token("ann")) == "ok"
+    assert await admission(wire, node, token("ann", secret="the next secret, as long as the last")) == "ok"
 
     node.errors_expected = True  # a faulty file changes nothing
     file.write_text("rubbish")
     node.signal(signal.SIGHUP)
     await node.logged("the one before stays")
-    assert await outcome(wire, node, new.token()) == "ok"
-
-
-# -- key sets
+    assert await admission(wire, node, new.token()) == "ok"
 
 
 async def test_a_key_set_with_every_kind_of_key(plexus, wire, provider):
@@ -174,7 +156,7 @@ async def test_tokens_that_come_before_the_first_fetch_are_told_to_come_again(pl
     one = await wire(node, None)
     reply = await one.reply(one.start("connect", token=provider.keys[0].token()))
     assert reply["error"]["code"] == 100 and reply["error"]["temporary"] is True
-    assert await outcome(wire, node, token("ann")) == "ok"  # a secret waits for nothing
+    assert await admission(wire, node, token("ann")) == "ok"  # a secret waits for nothing
     # The official client comes again by itself.
     async with client(node.port, token=provider.keys[0].token(), connect=False) as waiting:
         await until(lambda: waiting.events.seen("error"), "the client's first refusal")
@@ -214,7 +196,7 @@ async def test_keys_rotate(plexus, wire, provider):
 
     provider.keys = [new]
     assert await settled(wire, node, new.token()) == "ok"  # its id is unknown: fetched again
-    assert await outcome(wire, node, old.token()) in (100, 3500)
+    assert await admission(wire, node, old.token()) in (100, 3500)
     assert await settled(wire, node, old.token()) == 3500  # dropped
     await stays.subscribe("chat:a")  # who is in stays
     assert provider.requests <= 4
@@ -225,12 +207,12 @@ async def test_an_unknown_id_is_refused_and_costs_few_fetches(plexus, wire, prov
     node = await plexus(with_keys(jwks_url=provider.url))
     assert await settled(wire, node, provider.keys[0].token()) == "ok"
     stranger = KeyPair("EdDSA", kid="b")
-    results = {await outcome(wire, node, stranger.token(header={"kid": f"made up {i}"})) for i in range(50)}
+    results = {await admission(wire, node, stranger.token(header={"kid": f"made up {i}"})) for i in range(50)}
     assert results == {100}
     assert provider.requests <= 3
     assert await settled(wire, node, stranger.token()) == 3500
     assert provider.requests <= 4
-    assert await outcome(wire, node, provider.keys[0].token()) == "ok"
+    assert await admission(wire, node, provider.keys[0].token()) == "ok"
 
 
 async def test_a_failing_provider_leaves_the_keys_there_are(plexus, wire, provider):
@@ -243,12 +225,12 @@ async def test_a_failing_provider_leaves_the_keys_there_are(plexus, wire, provid
         return web.Response(status=500)
 
     provider.answer = broken
-    assert await outcome(wire, node, KeyPair("ES256", kid="b").token()) == 100
+    assert await admission(wire, node, KeyPair("ES256", kid="b").token()) == 100
     await node.logged("the key set can't be fetched", timeout=20)
     assert await node.metric('plexus_jwks_fetches_total{result="failed"}') >= 1
-    assert await outcome(wire, node, pair.token()) == "ok"
+    assert await admission(wire, node, pair.token()) == "ok"
     # It can't be known whether there is such a key.
-    assert await outcome(wire, node, KeyPair("ES256", kid="b").token()) == 100
+    assert await admission(wire, node, KeyPair("ES256", kid="b").token()) == 100
     provider.answer = None
     await node.logged("the key set can be fetched again", timeout=20)
     assert await settled(wire, node, KeyPair("ES256", kid="b").token()) == 3500
@@ -297,8 +279,8 @@ async def test_an_answer_that_is_no_key_set(plexus, wire, provider, answer, reas
     await node.logged("the key set can't be fetched")
     line = next(x for x in node.log().splitlines() if "the key set can't be fetched" in x)
     assert reason in line
-    assert await outcome(wire, node, KeyPair("ES256", kid="a").token()) == 100
-    assert await outcome(wire, node, token("ann")) == "ok"
+    assert await admission(wire, node, KeyPair("ES256", kid="a").token()) == 100
+    assert await admission(wire, node, token("ann")) == "ok"
     assert node.resident() < 200_000_000
 
 
@@ -379,6 +361,6 @@ async def test_over_https_the_certificate_is_checked(plexus, wire, tmp_path):
         node = await plexus(with_keys(jwks_url=server.url))
         await node.logged("the key set can't be fetched")
         assert "certificate" in node.log()
-        assert await outcome(wire, node, server.keys[0].token()) == 100
+        assert await admission(wire, node, server.keys[0].token()) == 100
     finally:
         await server.stop()

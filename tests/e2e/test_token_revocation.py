@@ -10,7 +10,7 @@ import pytest_asyncio
 
 from support.clients import client, subscribed
 from support.node import API_KEY
-from support.tokens import token
+from support.tokens import admission, token
 from support.waiting import until
 from support.wire import CommandError, Ended
 
@@ -26,17 +26,6 @@ async def api(served):
         yield one
 
 
-async def outcome(wire, node, text):
-    one = await wire(node, None)
-    try:
-        await one.connect(text)
-        return "ok"
-    except CommandError as e:
-        return e.code
-    except Ended as e:
-        return e.code
-
-
 async def test_block_and_unblock_through_cent(served, api, wire):
     connections = [await wire(served, "mallory") for _ in range(8)]
     others = [await wire(served, "ann") for _ in range(2)]
@@ -44,12 +33,12 @@ async def test_block_and_unblock_through_cent(served, api, wire):
     for one in connections:
         assert await one.closed() == (3507, "permission denied")
     for _ in range(8):  # whichever loop it comes to
-        assert await outcome(wire, served, token("mallory")) == 3507
-    assert await outcome(wire, served, token("ann")) == "ok"
+        assert await admission(wire, served, token("mallory")) == 3507
+    assert await admission(wire, served, token("ann")) == "ok"
     assert await served.metric('plexus_tokens_refused_total{reason="blocked"}') == 8
     await api.unblock_user(cent.UnblockUserRequest(user="mallory"))
     for _ in range(8):
-        assert await outcome(wire, served, token("mallory")) == "ok"
+        assert await admission(wire, served, token("mallory")) == "ok"
     for one in others:
         await one.subscribe("chat:a")
 
@@ -64,7 +53,7 @@ async def test_revoke_through_cent(served, api, wire):
     mine, other = await wire(served, "ann", jti="one"), await wire(served, "ann", jti="two")
     await api.revoke_token(cent.RevokeTokenRequest(uid="one", expire_at=int(time.time()) + 100))
     assert await mine.closed() == (3500, "invalid token")
-    assert await outcome(wire, served, token("ann", jti="one")) == 3500
+    assert await admission(wire, served, token("ann", jti="one")) == 3500
     await other.subscribe("chat:a")
     assert await served.metric('plexus_tokens_refused_total{reason="revoked"}') == 1
 
@@ -77,9 +66,9 @@ async def test_invalidate_through_cent(served, api, wire):
     await api.invalidate_user_tokens(cent.InvalidateUserTokensRequest(user="ann"))
     for one in (old, undated):
         assert await one.closed() == (3500, "invalid token")
-    assert await outcome(wire, served, token("ann", iat=now - 10)) == 3500
-    assert await outcome(wire, served, token("ann")) == 3500
-    assert await outcome(wire, served, token("ann", iat=int(time.time()))) == "ok"  # what the back end mints next
+    assert await admission(wire, served, token("ann", iat=now - 10)) == 3500
+    assert await admission(wire, served, token("ann")) == 3500
+    assert await admission(wire, served, token("ann", iat=int(time.time()))) == "ok"  # what the back end mints next
     await bob.subscribe("chat:a")
 
     await api.invalidate_user_tokens(
@@ -104,6 +93,18 @@ async def test_a_revoked_subscription_token(served, api, wire):
     await one.subscribe("chat:a")  # the connection stays
 
 
+async def test_a_revoked_subscription_token_of_a_connection_without_a_token(plexus, wire):
+    node = await plexus({"client": {"anonymous": True}})
+    one = await wire(node, None)
+    await one.connect()
+    await one.subscribe("private:a", token=token("", channel="private:a", jti="sub"))
+    await one.subscribe("private:b", token=token("", channel="private:b", jti="other"))
+    await node.api("revoke_token", uid="sub")
+    assert (await one.push("unsubscribe"))["code"] == 2000
+    channels = (await node.api("channels"))["channels"]
+    assert set(channels) == {"private:b"}
+
+
 async def test_a_refresh_moves_to_another_token(served, api, wire):
     one = await wire(served, "ann", jti="first", expires_in=1000)
     await one.call("refresh", token=token("ann", jti="second", expires_in=1000))
@@ -116,14 +117,24 @@ async def test_a_refresh_moves_to_another_token(served, api, wire):
 
 async def test_a_block_that_expires(served, api, wire):
     await api.block_user(cent.BlockUserRequest(user="ann", expire_at=int(time.time()) + 2))
-    assert await outcome(wire, served, token("ann")) == 3507
+    assert await admission(wire, served, token("ann")) == 3507
 
     async def unblocked():
-        return await outcome(wire, served, token("ann")) == "ok"
+        return await admission(wire, served, token("ann")) == "ok"
 
     deadline = time.monotonic() + 10
     while not await unblocked():
         assert time.monotonic() < deadline
+
+
+async def test_a_block_that_is_renewed_after_it_ran_out(served, api, wire):
+    await api.block_user(cent.BlockUserRequest(user="ann", expire_at=int(time.time()) + 2))
+    while await admission(wire, served, token("ann")) != "ok":
+        pass
+    inside = await wire(served, "ann")
+    await api.block_user(cent.BlockUserRequest(user="ann", expire_at=int(time.time()) + 100))
+    assert (await inside.closed())[0] == 3507
+    assert await admission(wire, served, token("ann")) == 3507
 
 
 async def test_what_cannot_be(served, api):
@@ -159,15 +170,15 @@ async def test_denials_in_a_batch_and_after_a_reload(served, wire):
     served.write_config(config)
     served.signal(signal.SIGHUP)
     await served.logged("configuration read again")
-    assert await outcome(wire, served, token("ann", jti="x")) == 3500
-    assert await outcome(wire, served, token("bob")) == 3507
+    assert await admission(wire, served, token("ann", jti="x")) == 3500
+    assert await admission(wire, served, token("bob")) == 3507
 
 
 async def test_insecure_mode_honours_a_block_of_a_token_that_is_given(plexus, wire):
     node = await plexus({"client": {"insecure": True}})
     await node.api("block_user", user="mallory")
-    assert await outcome(wire, node, token("mallory")) == 3507
-    assert await outcome(wire, node, "") == "ok"
+    assert await admission(wire, node, token("mallory")) == 3507
+    assert await admission(wire, node, "") == "ok"
 
 
 async def test_the_official_client_loses_a_revoked_subscription(served, api):

@@ -6,19 +6,8 @@ import time
 
 import pytest
 
-from support.tokens import SECRET, signed, token
-from support.wire import TEXT, CommandError, Ended, frame, handshake
-
-
-async def outcome(one, call):
-    """What a token came to: "ok", the error code of the reply, or the close code."""
-    try:
-        await call
-        return "ok"
-    except CommandError as e:
-        return e.code
-    except Ended as e:
-        return e.code
+from support.tokens import SECRET, outcome, signed, token
+from support.wire import TEXT, frame, handshake
 
 
 HS = {"alg": "HS256", "typ": "JWT"}
@@ -66,29 +55,29 @@ BAD = {
 async def test_a_bad_token_is_3500(shared_node, wire, bystander, name):
     await bystander(shared_node)
     one = await wire(shared_node, None)
-    assert await outcome(one, one.connect(BAD[name])) == 3500
+    assert await outcome(one.connect(BAD[name])) == 3500
 
 
 @pytest.mark.parametrize("claims", [{"exp": 1}, {"exp": time.time() - 1}, {"exp": -5}, {"exp": 1.5}])
 async def test_an_expired_token_is_109_and_the_connection_stays(shared_node, wire, claims):
     one = await wire(shared_node, None)
     expired = signed(HS, {**GOOD, **claims})
-    assert await outcome(one, one.connect(expired)) == 109
+    assert await outcome(one.connect(expired)) == 109
     # A client may go on with a new one.
-    assert await outcome(one, one.connect(token("ann"))) in ("ok", 3501)
+    assert await outcome(one.connect(token("ann"))) in ("ok", 3501)
 
 
 @pytest.mark.parametrize("alg", ["HS256", "HS384", "HS512"])
 async def test_all_three_lengths_of_hmac(shared_node, wire, alg):
     one = await wire(shared_node, None)
-    assert await outcome(one, one.connect(token("ann", alg=alg))) == "ok"
+    assert await outcome(one.connect(token("ann", alg=alg))) == "ok"
 
 
 async def test_every_secret_of_a_list_is_good(plexus, wire):
     node = await plexus({"client": {"token": {"hmac_secret": ["new " * 10, SECRET]}}})
     for secret, expected in (("new " * 10, "ok"), (SECRET, "ok"), ("old " * 10, 3500)):
         one = await wire(node, None)
-        assert await outcome(one, one.connect(token("ann", secret=secret))) == expected
+        assert await outcome(one.connect(token("ann", secret=secret))) == expected
 
 
 async def test_audience_and_issuer_where_they_are_asked_for(plexus, wire):
@@ -102,28 +91,28 @@ async def test_audience_and_issuer_where_they_are_asked_for(plexus, wire):
         ({}, 3500),
     ):
         one = await wire(node, None)
-        assert await outcome(one, one.connect(token("ann", **claims))) == expected, claims
+        assert await outcome(one.connect(token("ann", **claims))) == expected, claims
 
 
 async def test_insecure_mode_still_checks_a_token_but_not_its_expiry(plexus, wire):
     node = await plexus({"client": {"insecure": True}})
     for text, expected in ((token("ann", secret="wrong"), 3500), (token("ann", expires_in=-10), "ok")):
         one = await wire(node, None)
-        assert await outcome(one, one.connect(text)) == expected
+        assert await outcome(one.connect(text)) == expected
 
 
 async def test_refreshing_the_connection(node, wire):
     one = await wire(node, "ann", expires_in=1000)
     got = await one.call("refresh", token=token("ann", expires_in=2000))
     assert got["expires"] is True and 1990 <= got["ttl"] <= 2000
-    assert await outcome(one, one.call("refresh", token=token("bob"))) == 3500
+    assert await outcome(one.call("refresh", token=token("bob"))) == 3500
     for text, expected in (
         (token("ann", secret="wrong"), 3500),
         ("nonsense", 3500),
         (token("ann", expires_in=-1), 3005),
     ):
         one = await wire(node, "ann", expires_in=1000)
-        assert await outcome(one, one.call("refresh", token=text)) == expected
+        assert await outcome(one.call("refresh", token=text)) == expected
 
 
 async def test_an_expired_connection_is_closed_after_the_delay(plexus, wire):
@@ -154,7 +143,7 @@ async def test_subscription_tokens(node, wire):
         (token("ann"), 3500),
     ):
         one = await wire(node, "ann")
-        assert await outcome(one, one.subscribe("private:a", token=text)) == expected
+        assert await outcome(one.subscribe("private:a", token=text)) == expected
 
 
 async def test_a_subscription_that_expires(plexus, wire):
@@ -177,16 +166,16 @@ async def test_sub_refresh(plexus, wire):
     got = await refreshed(user="ann", expires_in=1000)
     assert got["expires"] is True and 990 <= got["ttl"] <= 1000
     assert await refreshed(user="ann", expires_in=-10) == {}
-    assert await outcome(one, refreshed(user="ann", secret="wrong")) == 103
-    assert await outcome(one, one.call("sub_refresh", channel="private:never", token="x")) in (103, 107)
-    assert await outcome(one, refreshed(user="bob")) == 3500
+    assert await outcome(refreshed(user="ann", secret="wrong")) == 103
+    assert await outcome(one.call("sub_refresh", channel="private:never", token="x")) in (103, 107)
+    assert await outcome(refreshed(user="bob")) == 3500
 
 
 async def test_a_right_of_a_subscription_token_is_for_its_channel(node, wire):
     one = await wire(node, "ann")
     await one.subscribe("private:a", token=token("ann", channel="private:a", can={"publish": ["*"]}))
     await one.call("publish", channel="private:a", data=1)
-    assert await outcome(one, one.call("publish", channel="private:b", data=1)) == 103
+    assert await outcome(one.call("publish", channel="private:b", data=1)) == 103
 
 
 async def test_globs_of_rights(node, wire):
@@ -199,13 +188,13 @@ async def test_globs_of_rights(node, wire):
         ("private:12x", 103),
         ("private:", 103),
     ):
-        assert await outcome(one, one.subscribe(channel)) == expected, channel
+        assert await outcome(one.subscribe(channel)) == expected, channel
 
 
 async def test_nobody_publishes_unless_a_token_says_so(node, wire):
     one = await wire(node, "ann", channels=["private:a"])
-    assert await outcome(one, one.call("publish", channel="private:a", data=1)) == 103
-    assert await outcome(one, one.call("publish", channel="chat:a", data=1)) == 103  # for subscribers
+    assert await outcome(one.call("publish", channel="private:a", data=1)) == 103
+    assert await outcome(one.call("publish", channel="chat:a", data=1)) == 103  # for subscribers
     assert (await node.api("history", channel="private:a", limit=9))["publications"] == []
 
 
@@ -251,10 +240,29 @@ async def test_the_connect_reply_comes_before_pushes_of_server_side_channels(ple
                 assert (await one.push("pub", channel))["offset"] == offset
 
 
+async def test_a_refused_subscription_does_not_hurry_the_connect_reply(plexus, wire):
+    """It waits for the token's channels, whatever the client asks for beside them."""
+    full = {"subscribe": "user", "max_subscribers": 1}
+    node = await plexus({"channels": {"namespaces": {"full": full}}})
+    holder = await wire(node, "holder")
+    await holder.subscribe("full:a")
+    for i in range(10):
+        one = await wire(node, None)
+        one.send(
+            {"id": 1, "connect": {"token": token("ann", channels=[f"chat:{i}", f"private:{i}"])}},
+            {"id": 2, "subscribe": {"channel": "full:a"}},
+        )
+        got = await one.result(1)
+        assert set(got["subs"]) == {f"chat:{i}", f"private:{i}"}
+        assert (await one.reply(2))["error"]["code"] == 106
+        await node.api.publish(f"private:{i}", i)
+        assert (await one.push("pub", f"private:{i}"))["data"] == i
+
+
 async def test_a_channel_of_the_token_in_no_namespace(node, wire):
     """The rest of the token's channels is served; nothing hangs."""
     one = await wire(node, None)
-    result = await outcome(one, one.connect(token("ann", channels=["nowhere:a", "chat:b"])))
+    result = await outcome(one.connect(token("ann", channels=["nowhere:a", "chat:b"])))
     assert result in ("ok", 102, 3501, 3507)
 
 

@@ -24,8 +24,6 @@ std::string frame(opcode kind, std::string_view payload) {
   return out;
 }
 
-// -- a session ---------------------------------------------------------------------------------------------------
-
 session::session(stage& on, session_id id) :
     on_(on), id_(id), client_(runtime::spawn_on<connection::connection_actor>(on.home(), on.env_, id, on.codec_)) {}
 
@@ -143,8 +141,6 @@ void session::count(std::string_view bytes) {
     bytes.remove_prefix(begin + size);
   }
 }
-
-// -- the node ----------------------------------------------------------------------------------------------------
 
 class stage::actor final : public runtime::pinned_actor {
 public:

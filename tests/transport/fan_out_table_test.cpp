@@ -15,7 +15,10 @@ using namespace plexus::transport;
 namespace {
 
 struct member final : fan_out_member {
-  void take(segment s, bool) override { got += s.data->bytes.substr(s.from, s.size()); }
+  void take(segment s, bool) override {
+    (s.data->skippable != 0 ? skippable : lasting) += s.data->bytes.substr(s.from, s.size());
+    got += s.data->bytes.substr(s.from, s.size());
+  }
   /// The payloads of the frames so far, and none next time.
   std::vector<std::string> frames() {
     std::vector<std::string> out;
@@ -34,6 +37,7 @@ struct member final : fan_out_member {
     return out;
   }
   std::string got;
+  std::string skippable, lasting; ///< the same in two, by what may be skipped
 };
 
 /// One channel on one loop; keeps what deltas start from as the channel does.
@@ -66,7 +70,7 @@ std::string state(int n) {
 
 constexpr channel::subscriber_kind plain{false, false, false}, with_joins{true, false, false},
     deltas{false, true, false}, latest{false, false, true}, latest_deltas{false, true, true},
-    latest_joins{true, false, true};
+    latest_joins{true, false, true}, all_of_it{true, true, true};
 
 } // namespace
 
@@ -114,6 +118,24 @@ TEST_CASE("with deltas a newcomer does not disturb the others, in one turn or ov
   s.table.remove(early, "c");
   s.table.remove(late, "c");
   CHECK(s.table.channels() == 0);
+}
+
+TEST_CASE("joins among deltas that may be skipped: a delta never stays where its base is skipped") {
+  stage_of_one s;
+  member one;
+  s.table.add(one, "c", all_of_it);
+  s.publish(state(0));
+  s.join("first");
+  s.publish(state(1));
+  s.join("second");
+  s.publish(state(2));
+  s.table.close_batches();
+  const auto frames = one.frames();
+  REQUIRE(frames.size() == 5); // in order
+  for (std::size_t i = 0; i < 5; ++i) CHECK(holds(frames[i], i % 2 == 0 ? R"("pub")" : R"("join")"));
+  CHECK(holds(frames[4], R"("delta":true)"));
+  CHECK_FALSE(holds(one.skippable, R"("join")"));
+  CHECK_FALSE(holds(one.lasting, R"("pub")"));
 }
 
 TEST_CASE("a publication that has nothing in common with the last is whole") {

@@ -76,6 +76,27 @@ TEST_CASE("what is half-way out stays, whatever is dropped") {
   }
 }
 
+TEST_CASE("a reply behind what may be skipped is not skipped with it") {
+  outbound out;
+  socket_pair pair;
+  out.append(piece('a', 10, 7));
+  out.append("reply");
+  CHECK(out.drop_skippable() == std::vector<std::uint64_t>{7});
+  CHECK(rest(out, pair) == "reply");
+}
+
+TEST_CASE("what stands before a reply that is awaited stays, whatever is dropped behind it") {
+  outbound out;
+  socket_pair pair;
+  out.append("101 ");
+  out.set_mark();
+  out.append(piece('a', 10));
+  CHECK(out.drop_unsent() == 10);
+  out.insert_at_mark("reply");
+  out.append(" end");
+  CHECK(rest(out, pair) == "101 reply end");
+}
+
 TEST_CASE("the rest of a piece doesn't keep all of it in memory") {
   const auto before = chunk::held;
   outbound out;

@@ -96,7 +96,8 @@ void channel_commands::run(const caller& from, protocol::broadcast_request what,
 void channel_commands::read_presence(const caller& from, const std::string& channel, const pending_ptr& to,
                                      api_result (*result)(const presence::member_set&)) {
   if (!check(from, channel, to, with_presence)) return;
-  channels_.tell(channel, channel::read_presence{[to, result](const auto& set) { to->tell(result(set)); }});
+  channels_.tell(channel, channel::read_presence{answer<const presence::member_set*>(
+                              to, [result](const presence::member_set* now) { return result(*now); })});
 }
 
 void channel_commands::run(const caller& from, protocol::presence_request what, pending_ptr to) {

@@ -322,8 +322,6 @@ bool http_stage::upgrade(const request& what) {
   return true;
 }
 
-// -- the paths for browsers that can't use a WebSocket -----------------------------------------------------------
-
 void http_stage::open_stream(const request& what) {
   auto read = stream::read_request(what, *owner_.environment().settings);
   if (auto* refusal = std::get_if<response>(&read)) {

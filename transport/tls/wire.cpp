@@ -46,10 +46,12 @@ struct wire_io {
   }
 
   static int write(BIO* bio, const char* from, int size) {
-    auto& unsent = static_cast<wire*>(BIO_get_data(bio))->unsent_;
+    auto& of = *static_cast<wire*>(BIO_get_data(bio));
+    auto& unsent = of.unsent_;
     BIO_clear_retry_flags(bio);
     if (unsent.capacity() < spare.capacity() && unsent.empty()) unsent.swap(spare);
     unsent.append(from, static_cast<std::size_t>(size));
+    of.count();
     return size;
   }
 
@@ -84,11 +86,18 @@ wire::wire(context_ptr with) : with_(std::move(with)), ssl_(SSL_new(with_->nativ
 
 wire::~wire() {
   SSL_free(ssl_);
+  chunk::held -= counted_;
+}
+
+void wire::count() noexcept {
+  const auto now = unsent_.empty() ? 0 : static_cast<std::int64_t>(unsent_.capacity());
+  chunk::held += now - counted_;
+  counted_ = now;
 }
 
 wire::input wire::read(std::span<char> into, std::size_t& got) {
   got = 0;
-  if (unsent_.size() - sent_of_it_ > max_unsent) {
+  if (unsent() > max_unsent) {
     fault_ = "it doesn't read what it makes the node answer";
     return input::failed;
   }
@@ -154,6 +163,7 @@ outbound::result wire::send(int socket, std::size_t& sent) {
   sent_of_it_ = 0;
   if (unsent_.capacity() > spare.capacity()) spare.swap(unsent_);
   std::string().swap(unsent_);
+  count();
   return outbound::result::drained;
 }
 

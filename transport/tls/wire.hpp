@@ -10,6 +10,7 @@
 #include "transport/tls/context.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
@@ -43,6 +44,8 @@ public:
   /// Takes from `queue`, pieces joined to records of up to 16 kB, and sends. Before the handshake is over it sends
   /// only what that needs. `sent` counts bytes of the socket.
   outbound::result write(outbound& queue, int socket, std::size_t& sent);
+  /// Bytes that are encrypted and not sent: they can't be dropped any more.
+  [[nodiscard]] std::size_t unsent() const noexcept { return unsent_.size() - sent_of_it_; }
   /// Something is to be sent though nothing may be queued.
   [[nodiscard]] bool owes() const noexcept { return !unsent_.empty(); }
   /// Says that nothing more comes; goes out with the next `write`. Nothing may be queued any more.
@@ -58,12 +61,15 @@ private:
   friend struct wire_io;
   bool encrypt(outbound& queue);
   outbound::result send(int socket, std::size_t& sent);
+  /// What `unsent_` takes in memory by now is among what the loop's queues hold (`chunk::held`).
+  void count() noexcept;
 
   context_ptr with_; ///< keeps what `ssl_` refers to
   ssl_st* ssl_;
   std::span<const char> in_;
   std::string unsent_;         ///< records that the socket hasn't taken
   std::size_t sent_of_it_ = 0; ///< so many bytes at its begin are out
+  std::int64_t counted_ = 0;
   const char* fault_ = "";
   bool established_ = false;
   bool ended_ = false;

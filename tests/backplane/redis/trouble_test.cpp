@@ -284,6 +284,19 @@ TEST_CASE("trouble: members of a node that died leave within two leases, once, a
   CHECK(f.redis().number({"EXISTS", prefix + "nodes"}) == 1);
 }
 
+TEST_CASE("trouble: a Redis without memory while a node dies: its members leave when there is some again") {
+  server redis;
+  cluster f(redis);
+  subscribe(f, 0, "c", no_log);
+  for (int i = 0; i < 3; ++i) enter(f, 1, "c", {"u", "c" + std::to_string(i), "", ""});
+  redis.ask({"CONFIG", "SET", "maxmemory", "1"});
+  f.kill(1);
+  f.advance(2000ms); // its lease is over, and whoever cleans up behind it is refused
+  redis.ask({"CONFIG", "SET", "maxmemory", "0"});
+  CHECK(f.until([&] { return f.node(0).check().ready; }));
+  CHECK(f.until([&] { return members(f, 0, "c").members.empty(); }));
+}
+
 TEST_CASE("trouble: a leave under way on a cut connection doesn't undo what came after") {
   shared_cluster f;
   subscribe(f, 0, "c", long_log);

@@ -18,8 +18,6 @@ const binary = process.env.PLEXUS_BIN || join(root, 'build/plexus');
 export const secret = 'end-to-end-hmac-secret-of-enough-length';
 export const api_key = 'end-to-end-api-key';
 
-// ------------------------------------------------------------------------------------------------- waiting
-
 /// Fails with `what` after `ms`; a test that waits for something which doesn't come says for what.
 export function within(promise, ms, what) {
   let timer;
@@ -72,8 +70,6 @@ export function collect(emitter, name = 'publication', pick = (ctx) => ctx) {
 }
 
 export const range = (from, to) => Array.from({ length: to - from + 1 }, (_, i) => from + i);
-
-// ------------------------------------------------------------------------------------------------- the node
 
 /// Starts a node on ports of the kernel's choice. `settings` go into its configuration file, or `file` names one.
 export async function start_node(settings = {}, { file, args = [], env = {} } = {}) {
@@ -158,8 +154,6 @@ function with_defaults(settings) {
   };
 }
 
-// -------------------------------------------------------------------------------------------------- tokens
-
 export const seconds_from_now = (s) => Math.floor(Date.now() / 1000) + s;
 
 export function jwt(claims, key = secret) {
@@ -167,8 +161,6 @@ export function jwt(claims, key = secret) {
   const body = `${part({ alg: 'HS256', typ: 'JWT' })}.${part(claims)}`;
   return `${body}.${createHmac('sha256', key).update(body).digest('base64url')}`;
 }
-
-// ------------------------------------------------------------------------------------------------- clients
 
 const made = new Set();
 

@@ -11,11 +11,13 @@ from support.wire import TEXT, frame, handshake
 class Deaf:
     """On a plain, blocking socket: asyncio would go on reading behind our back."""
 
-    def __init__(self, node, channel, receive_buffer=4096):
+    def __init__(self, node, channel, receive_buffer=4096, tls=None):
         self.socket = socket.socket()
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.socket.settimeout(10)
         self.socket.connect(("127.0.0.1", node.port))
+        if tls:
+            self.socket = tls.wrap_socket(self.socket, server_hostname="127.0.0.1")
         self.socket.sendall(handshake(node.port))
         commands = [{"id": 1, "connect": {"token": token("deaf")}}, {"id": 2, "subscribe": {"channel": channel}}]
         self.socket.sendall(frame(TEXT, "\n".join(map(json.dumps, commands)).encode()))

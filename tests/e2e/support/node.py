@@ -99,8 +99,6 @@ class Node:
         self.api = Api(self.internal_port or self.port, API_KEY)
         return self
 
-    # -- seen from outside
-
     @property
     def websocket_url(self):
         return f"ws://127.0.0.1:{self.port}/connection/websocket"
@@ -125,8 +123,6 @@ class Node:
             if line.startswith(name + " "):
                 return float(line.rpartition(" ")[2])
         raise AssertionError(f"no metric {name}")
-
-    # -- the end
 
     def signal(self, which):
         self.process.send_signal(which)

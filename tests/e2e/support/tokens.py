@@ -6,6 +6,8 @@ import hmac
 import json
 import time
 
+from support.wire import CommandError, Ended
+
 SECRET = "the secret of the end-to-end tests, 32 bytes and more"
 
 _DIGESTS = {"HS256": hashlib.sha256, "HS384": hashlib.sha384, "HS512": hashlib.sha512}
@@ -28,3 +30,18 @@ def token(user, expires_in=None, secret=SECRET, alg="HS256", **claims):
     if expires_in is not None:
         claims["exp"] = int(time.time() + expires_in)
     return signed({"alg": alg, "typ": "JWT"}, claims, secret, _DIGESTS[alg])
+
+
+async def outcome(call):
+    """What a call comes to: "ok", the error code of the reply, or the close code."""
+    try:
+        await call
+        return "ok"
+    except (CommandError, Ended) as e:
+        return e.code
+
+
+async def admission(wire, node, text, **fields):
+    """What connecting with a token comes to, as `outcome` says it."""
+    one = await wire(node, None)
+    return await outcome(one.connect(text, **fields))

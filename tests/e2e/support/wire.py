@@ -125,8 +125,6 @@ class Wire:
                 raise
         return cls(reader, writer, got[1])
 
-    # -- sending
-
     def write(self, raw):
         self._writer.write(raw)
 
@@ -146,8 +144,6 @@ class Wire:
         number = self.next_id()
         self.send({"id": number, kind: fields})
         return number
-
-    # -- receiving
 
     async def line(self, timeout=PATIENCE):
         """Whatever comes next."""
@@ -182,15 +178,11 @@ class Wire:
         """What was pushed and not taken yet."""
         return [x.value["push"] for x in self.lines.items if "push" in x.value]
 
-    # -- the usual beginnings
-
     async def connect(self, token="", **fields):
         return await self.call("connect", **({"token": token} if token else {}), **fields)
 
     async def subscribe(self, channel, **fields):
         return await self.call("subscribe", channel=channel, **fields)
-
-    # -- the end
 
     async def closed(self, timeout=PATIENCE):
         """Waits for the node to close; code and reason."""

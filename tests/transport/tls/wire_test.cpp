@@ -111,6 +111,27 @@ TEST_CASE("a socket that takes no more blocks, and everything arrives in order w
   CHECK(got == text);
 }
 
+TEST_CASE("what is encrypted and waits for the socket counts as memory of the queues") {
+  const auto before = chunk::held;
+  {
+    client c;
+    node n(make_context());
+    REQUIRE(shake_hands(c, n));
+    CHECK(chunk::held == before); // idle
+    n.queue.append(piece(numbered(2'000'000)));
+    REQUIRE(n.write() == outbound::result::blocked);
+    CHECK(n.wire.unsent() > 10'000);
+    CHECK(chunk::held - before >= static_cast<std::int64_t>(n.wire.unsent()));
+    CHECK(chunk::held - before < 200'000);
+    n.queue.drop_unsent();
+    while (n.write() == outbound::result::blocked) n.arrived();
+    CHECK(chunk::held == before);
+    n.queue.append(piece(numbered(1'000'000)));
+    REQUIRE(n.write() == outbound::result::blocked);
+  }
+  CHECK(chunk::held == before); // whoever goes with something unsent takes it along
+}
+
 TEST_CASE("what is dropped of a blocked queue leaves whole frames behind it") {
   client c;
   node n(make_context());
