@@ -1,5 +1,6 @@
 #include "load/options.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <fstream>
 #include <stdexcept>
@@ -26,6 +27,15 @@ std::vector<std::string> read_lines(const std::string& file) {
 
 void read_option(options& into, std::string_view name, const std::string& value) {
   if (name == "--port") return read_number(into.port, name, value);
+  if (name == "--ports") {
+    for (std::string_view left = value; !left.empty();) {
+      const auto one = left.substr(0, left.find(','));
+      left.remove_prefix(std::min(left.size(), one.size() + 1));
+      read_number(into.ports.emplace_back(), name, one);
+    }
+    into.port = into.ports.empty() ? 0 : into.ports.front();
+    return;
+  }
   if (name == "--pid") return read_number(into.server, name, value);
   if (name == "--connections") return read_number(into.connections, name, value);
   if (name == "--at-once") return read_number(into.at_once, name, value);

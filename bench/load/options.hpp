@@ -13,19 +13,20 @@ namespace plexus::bench {
 struct options {
   std::string phase;
   std::uint16_t port = 0;
-  pid_t server = 0;                ///< whose CPU time is read; 0: nobody's
-  std::size_t connections = 0;     ///< in all; for `fanout` the subscribers
-  std::size_t at_once = 2000;      ///< `connect`: open together before they are closed
-  std::size_t in_flight = 64;      ///< dials under way together
-  std::size_t outstanding = 1;     ///< `fanout`: publications under way
-  std::size_t data_size = 64;      ///< `fanout`: bytes of a publication's data
-  double rate = 5000;              ///< `pace`: publications a second
-  double seconds = 3;              ///< `fanout`: how long to measure
-  double timeout = 120;            ///< for the whole phase, without what `hold` holds
-  std::uint64_t channels = 1;      ///< connections are spread over so many; 0: each has its own
-  unsigned sources = 64;           ///< loopback addresses to dial from, since one has only 28,000 ports
-  bool two_step = false;           ///< subscribe only after the reply to connect
-  std::vector<std::string> tokens; ///< used in turn; empty: none is sent
+  std::vector<std::uint16_t> ports; ///< `roll`: of several nodes; `port` is the first
+  pid_t server = 0;                 ///< whose CPU time is read; 0: nobody's
+  std::size_t connections = 0;      ///< in all; for `fanout` the subscribers
+  std::size_t at_once = 2000;       ///< `connect`: open together before they are closed
+  std::size_t in_flight = 64;       ///< dials under way together
+  std::size_t outstanding = 1;      ///< `fanout`: publications under way
+  std::size_t data_size = 64;       ///< `fanout`: bytes of a publication's data
+  double rate = 5000;               ///< `pace`: publications a second
+  double seconds = 3;               ///< `fanout`: how long to measure
+  double timeout = 120;             ///< for the whole phase, without what `hold` holds
+  std::uint64_t channels = 1;       ///< connections are spread over so many; 0: each has its own
+  unsigned sources = 64;            ///< loopback addresses to dial from, since one has only 28,000 ports
+  bool two_step = false;            ///< subscribe only after the reply to connect
+  std::vector<std::string> tokens;  ///< used in turn; empty: none is sent
 };
 
 /// Throws std::runtime_error with a sentence for what can't be understood.

@@ -30,4 +30,9 @@ void run_crowd(const options& what);
 /// publication that is lost, doubled or out of order is an error.
 void run_pace(const options& what);
 
+/// `connections` subscribers of `channels` channels with history, spread over `ports`, who come again with their
+/// positions whenever a connection ends. A publication's data is {"number": its offset}. For each line on standard
+/// input, and at its end, prints what was lost, doubled or not recovered, and how long clients were away.
+void run_roll(const options& what);
+
 } // namespace plexus::bench

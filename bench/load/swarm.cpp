@@ -76,6 +76,16 @@ void phase::on_lost(swarm&, client& which, const std::string& why) {
   throw std::runtime_error("connection " + std::to_string(which.serial) + ": " + why);
 }
 
+std::uint16_t phase::port(const options& what, const client&) {
+  return what.port;
+}
+
+std::string phase::subscribe_command(const options& what, const client& which) {
+  const auto number = what.channels == 0 ? which.serial : which.serial % what.channels;
+  const auto channel = what.channels == 1 ? std::string("bench:room") : "bench:room" + std::to_string(number);
+  return R"({"id":2,"subscribe":{"channel":")" + channel + R"("}})";
+}
+
 swarm::swarm(const options& what, phase& owner, std::size_t slots) :
     what_(what),
     owner_(owner),
@@ -99,8 +109,8 @@ swarm::~swarm() {
 void swarm::dial(client& slot, bool subscribes) {
   slot.serial = dialed_++;
   slot.subscribes = subscribes;
-  slot.fd =
-      open_socket(INADDR_LOOPBACK + 256U + static_cast<std::uint32_t>(slot.serial % what_.sources), what_.port);
+  slot.fd = open_socket(INADDR_LOOPBACK + 256U + static_cast<std::uint32_t>(slot.serial % what_.sources),
+                        owner_.port(what_, slot));
   slot.at = stage::dialing;
   ++opening_;
   epoll_event event{};
@@ -186,11 +196,16 @@ std::size_t swarm::consume(client& which, std::string_view bytes) {
   const auto serial = which.serial;
   std::size_t used = 0;
   if (which.at == stage::upgrading) {
-    used = check_upgrade(bytes);
+    try {
+      used = check_upgrade(bytes);
+    } catch (const std::runtime_error& refused) {
+      fail_opening(which, refused.what());
+      return 0;
+    }
     if (used == 0) return 0;
     which.at = stage::connecting;
     auto commands = connect_command(which);
-    if (which.subscribes && !what_.two_step) commands += "\n" + subscribe_command(which);
+    if (which.subscribes && !what_.two_step) commands += "\n" + owner_.subscribe_command(what_, which);
     std::string out;
     append_frame(out, op_text, commands);
     send(which, out);
@@ -199,12 +214,16 @@ std::size_t swarm::consume(client& which, std::string_view bytes) {
     const auto in = next_frame(bytes.substr(used));
     if (!in) return used;
     used += in->size;
-    if (in->opcode == op_close) throw std::runtime_error(close_reason(*in));
+    if (in->opcode == op_close) {
+      fail_opening(which, close_reason(*in));
+      return used;
+    }
     answer_ping(which, *in);
     for (auto rest = in->payload; !rest.empty();) {
       const auto line = rest.substr(0, rest.find('\n'));
       rest.remove_prefix(std::min(rest.size(), line.size() + 1));
       on_reply(which, line);
+      if (which.fd < 0) return used;
     }
     if (which.fd < 0 || which.serial != serial) return used;
   }
@@ -213,16 +232,17 @@ std::size_t swarm::consume(client& which, std::string_view bytes) {
 }
 
 void swarm::on_reply(client& which, std::string_view line) {
-  if (holds(line, "\"error\":")) throw std::runtime_error("refused: " + std::string(line));
+  if (holds(line, "\"error\":")) return fail_opening(which, "refused: " + std::string(line));
   if (which.at == stage::connecting && holds(line, "\"connect\":")) {
     which.at = stage::subscribing;
     if (!which.subscribes) return set_ready(which);
     if (what_.two_step) {
       std::string out;
-      append_frame(out, op_text, subscribe_command(which));
+      append_frame(out, op_text, owner_.subscribe_command(what_, which));
       send(which, out);
     }
   } else if (which.at == stage::subscribing && holds(line, "\"subscribe\":")) {
+    owner_.on_subscribed(*this, which, line);
     set_ready(which);
   }
 }
@@ -244,13 +264,20 @@ void swarm::answer_ping(client& which, const frame& in) {
 
 void swarm::end(client& which, const std::string& why) {
   const bool asked = which.at == stage::closing;
-  if (which.at < stage::ready) throw std::runtime_error("a connection failed before it was ready: " + why);
+  if (which.at < stage::ready) return fail_opening(which, "a connection failed before it was ready: " + why);
   forget(which);
   if (asked) {
     owner_.on_closed(*this, which);
   } else {
     owner_.on_lost(*this, which, why);
   }
+}
+
+void swarm::fail_opening(client& which, const std::string& why) {
+  if (!owner_.retries()) throw std::runtime_error(why);
+  --opening_;
+  forget(which);
+  owner_.on_lost(*this, which, why);
 }
 
 void swarm::forget(client& which) {
@@ -264,12 +291,6 @@ void swarm::forget(client& which) {
 std::string swarm::connect_command(const client& which) const {
   if (what_.tokens.empty()) return R"({"id":1,"connect":{}})";
   return R"({"id":1,"connect":{"token":")" + what_.tokens[which.serial % what_.tokens.size()] + R"("}})";
-}
-
-std::string swarm::subscribe_command(const client& which) const {
-  const auto number = what_.channels == 0 ? which.serial : which.serial % what_.channels;
-  const auto channel = what_.channels == 1 ? std::string("bench:room") : "bench:room" + std::to_string(number);
-  return R"({"id":2,"subscribe":{"channel":")" + channel + R"("}})";
 }
 
 } // namespace plexus::bench

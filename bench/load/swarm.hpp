@@ -41,6 +41,12 @@ public:
   virtual void on_closed(swarm& all, client& which) = 0;
   /// It ended without having been asked to. The default throws.
   virtual void on_lost(swarm& all, client& which, const std::string& why);
+  /// Whether a connection may fail before it is ready: then that is `on_lost` too. Otherwise it throws.
+  [[nodiscard]] virtual bool retries() const { return false; }
+  virtual std::uint16_t port(const options& what, const client& which);
+  virtual std::string subscribe_command(const options& what, const client& which);
+  /// The reply to it.
+  virtual void on_subscribed(swarm&, client&, std::string_view) {}
 };
 
 class swarm {
@@ -87,9 +93,10 @@ private:
   void on_reply(client& which, std::string_view line);
   void set_ready(client& which);
   void end(client& which, const std::string& why);
+  /// What can't be before a connection is ready.
+  void fail_opening(client& which, const std::string& why);
   void forget(client& which);
   std::string connect_command(const client& which) const;
-  std::string subscribe_command(const client& which) const;
 
   const options& what_;
   phase& owner_;
