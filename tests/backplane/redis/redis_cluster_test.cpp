@@ -155,21 +155,20 @@ TEST_CASE("Cluster: while a slot is half gone nothing is done in it; then everyt
   for (const auto& each : names) before.push_back(append(f, 0, each, all_of_it, said("a", "key")).at);
   const auto slot = f.slot("c0");
   const auto from = servers.owner(slot), to = (from + 1) % 3;
-  std::size_t outside = 0, refused = 0;
   std::vector<std::size_t> inside;
   for (std::size_t i = 0; i < names.size(); ++i)
     if (f.slot(names[i]) == slot) inside.push_back(i);
   std::this_thread::sleep_for(1s); // the nodes get to know all servers
   servers.move_slot(slot, from, to, [&] {
-    for (std::size_t i = 0; i < names.size(); ++i)
-      f.node(0).append(names[i], all_of_it, said("b", "second"),
-                       [&](const auto& how) { ++(how.ok() ? outside : refused); });
-    CHECK(f.until([&] { return refused >= inside.size(); }, 3s));
-    CHECK(refused % inside.size() == 0);
+    std::size_t done = 0, refused = 0;
+    for (const auto& each : names)
+      f.node(0).append(each, all_of_it, said("b", "second"),
+                       [&](const auto& how) { ++(how.ok() ? done : refused); });
+    CHECK(f.until([&] { return done + refused == names.size(); }, 3s));
+    CHECK(refused == inside.size());
   });
-  CHECK(outside == 2 * (names.size() - inside.size()));
-  CHECK(f.until([&] { return servers.at(to).number({"CLUSTER", "COUNTKEYSINSLOT", std::to_string(slot)}) > 0; }));
-  CHECK(f.all_ready());
+  // The batch that waited is sent again by itself.
+  CHECK(f.until([&] { return f.at(1).publications["c0"].size() == 2; }));
   for (std::size_t i = 0; i < names.size(); ++i) {
     // Given up towards its publisher, and done once or never: the key has one position.
     const auto again = append(f, 0, names[i], all_of_it, said("b", "second")).at;
