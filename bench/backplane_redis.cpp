@@ -1,7 +1,11 @@
 // How many publications one node's Redis backplane carries, and what Redis pays for each: appends kept under way
-// over many channels with history, subscribers on this node and, if asked, on a second one. No sockets to clients.
+// over many channels with history, subscribers on this node and, if asked, on others. No sockets to clients.
 //
-//   bench/backplane_redis redis://127.0.0.1:6379 [SECONDS] [OUTSTANDING] [CHANNELS] [NODES] [A SECOND]
+//   bench/backplane_redis redis://127.0.0.1:6379 [SECONDS] [OUTSTANDING] [CHANNELS] [NODES] [A SECOND] [PARTITIONS]
+//   [QUIET]
+//
+// A SECOND 0: as many as go; below 0: none. PARTITIONS 0: as many as is usual. QUIET: more nodes, without
+// subscribers. Says "ready" once all is subscribed, and begins; with an input that is no terminal, when it is sent a line or that ends.
 
 #include "backplane/redis/redis_backplane.hpp"
 
@@ -11,6 +15,9 @@
 #include <cstdlib>
 #include <future>
 #include <vector>
+
+#include <sys/resource.h>
+#include <unistd.h>
 
 using namespace plexus;
 using namespace plexus::backplane;
@@ -27,9 +34,10 @@ struct counting final : listener {
 };
 
 struct node {
-  node(const std::string& url, std::size_t channels) {
+  node(const std::string& url, std::size_t channels, unsigned partitions) {
     redis::options with;
     with.where = std::get<redis::address>(redis::parse_address(url));
+    with.partitions = partitions > 0 ? partitions : redis::usual_partitions(with.where);
     with.node_name = "bench";
     plane = std::make_unique<redis::redis_backplane>(loops.at(0), with, news, [this](std::string_view, auto task) {
       loops.at(0).defer([task = std::move(task)] { task(); });
@@ -41,6 +49,7 @@ struct node {
       std::fprintf(stderr, "%s\n", fault.c_str());
       std::exit(1);
     }
+    if (channels == 0) return;
     std::promise<void> subscribed;
     auto left = std::make_shared<std::size_t>(channels);
     loops.at(0).post([&, left] {
@@ -93,40 +102,68 @@ int main(int count, char** words) {
   const auto seconds = argument(2, 5);
   const auto outstanding = static_cast<std::size_t>(argument(3, 64)),
              channels = static_cast<std::size_t>(argument(4, 1000));
-  const bool two = argument(5, 1) > 1;
+  const auto nodes = static_cast<std::size_t>(std::max(argument(5, 1), 1.0));
   const double rate = argument(6, 0);
-  node first(url, channels);
-  std::unique_ptr<node> second;
-  if (two) second = std::make_unique<node>(url, channels);
+  const auto partitions = static_cast<unsigned>(argument(7, 0));
+  const auto quiet = static_cast<std::size_t>(argument(8, 0));
+  node first(url, channels, partitions);
+  std::vector<std::unique_ptr<node>> others;
+  for (std::size_t i = 1; i < nodes + quiet; ++i)
+    others.push_back(std::make_unique<node>(url, i < nodes ? channels : 0, partitions));
   load l{first, channels};
   for (std::size_t i = 0; i < channels; ++i) l.names.push_back("bench:" + std::to_string(i));
+  std::printf("ready\n");
+  std::fflush(stdout);
+  const bool driven = ::isatty(0) == 0;
+  while (driven && std::getchar() != '\n' && !std::feof(stdin)) {
+  }
+  const auto cpu = [] {
+    rusage used{};
+    ::getrusage(RUSAGE_SELF, &used);
+    const auto seconds_of = [](const timeval& t) {
+      return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6;
+    };
+    return seconds_of(used.ru_utime) + seconds_of(used.ru_stime);
+  };
+  const auto cpu_before = cpu();
   const auto begin = clock_type::now();
+  const auto passed = [&] { return std::chrono::duration<double>(clock_type::now() - begin).count(); };
   if (rate > 0) {
     l.keep_going = false;
     std::uint64_t asked = 0;
-    while (std::chrono::duration<double>(clock_type::now() - begin).count() < seconds) {
-      const auto due =
-          static_cast<std::uint64_t>(std::chrono::duration<double>(clock_type::now() - begin).count() * rate);
+    while (passed() < seconds) {
+      const auto due = static_cast<std::uint64_t>(passed() * rate);
       for (; asked < due; ++asked) first.loops.at(0).post([&] { l.one(); });
       std::this_thread::sleep_for(std::chrono::microseconds(100));
     }
   } else {
-    first.loops.at(0).post([&] {
-      for (std::size_t i = 0; i < outstanding; ++i) l.one();
-    });
+    if (rate == 0)
+      first.loops.at(0).post([&] {
+        for (std::size_t i = 0; i < outstanding; ++i) l.one();
+      });
     std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
   }
   std::promise<void> read;
   first.loops.at(0).post([&] {
     l.stopping = true;
-    const auto took = std::chrono::duration<double>(clock_type::now() - begin).count();
+    std::uint64_t heard = 0, doubts = first.news.doubts;
+    for (const auto& each : others) {
+      heard += each->news.heard;
+      doubts += each->news.doubts;
+    }
+    const auto count = l.done > 0 ? static_cast<double>(l.done) : 1.0;
     std::printf(
-        "publications/s %.0f, failed %llu, mean %.3f ms, worst %.1f ms, heard elsewhere %llu, doubts %llu\n",
-        static_cast<double>(l.done) / took, static_cast<unsigned long long>(l.failed),
-        l.seconds / static_cast<double>(l.done) * 1000, l.worst * 1000,
-        static_cast<unsigned long long>(second ? second->news.heard.load() : 0),
-        static_cast<unsigned long long>(first.news.doubts + (second ? second->news.doubts.load() : 0)));
+        "publications/s %.0f, done=%llu failed=%llu mean_ms=%.3f worst_ms=%.1f heard=%llu doubts=%llu seconds=%.3f "
+        "cpu=%.3f partitions=%u\n",
+        static_cast<double>(l.done) / passed(), static_cast<unsigned long long>(l.done),
+        static_cast<unsigned long long>(l.failed), l.seconds / count * 1000, l.worst * 1000,
+        static_cast<unsigned long long>(heard), static_cast<unsigned long long>(doubts), passed(),
+        cpu() - cpu_before,
+        partitions > 0 ? partitions : redis::usual_partitions(std::get<redis::address>(redis::parse_address(url))));
+    std::fflush(stdout);
     read.set_value();
   });
   read.get_future().get();
+  while (driven && std::getchar() != EOF) {
+  } // whoever measures may look while all is still connected
 }

@@ -23,7 +23,7 @@ backplane::redis::options redis_options(const config::settings& s, const std::st
   out.where = std::get<backplane::redis::address>(std::move(parsed));
   if (!from.password.empty()) out.where.login.password = from.password;
   out.tls = {from.tls_ca, from.tls_certificate, from.tls_key, from.tls_server_name};
-  out.partitions = std::max(from.partitions, 1U);
+  out.partitions = from.partitions > 0 ? from.partitions : backplane::redis::usual_partitions(out.where);
   out.connect_timeout = from.connect_timeout;
   out.uid = uid;
   out.node_name = name;

@@ -74,6 +74,10 @@ std::string to_string(const endpoint& e) {
   return (v6 ? "[" + e.host + "]" : e.host) + ":" + std::to_string(e.port);
 }
 
+unsigned usual_partitions(const address& where) {
+  return where.cluster ? 48 : 1;
+}
+
 std::variant<address, std::string> parse_address(std::string_view url) {
   const auto scheme_end = url.find("://");
   if (scheme_end == std::string_view::npos) return "an address such as redis://host:6379/0 is expected";
@@ -86,8 +90,11 @@ std::variant<address, std::string> parse_address(std::string_view url) {
   } else if (scheme == "redis+sentinel" || scheme == "rediss+sentinel") {
     out.tls = scheme == "rediss+sentinel";
     sentinel = true;
+  } else if (scheme == "redis+cluster" || scheme == "rediss+cluster") {
+    out.tls = scheme == "rediss+cluster";
+    out.cluster = true;
   } else {
-    return "redis, rediss, redis+sentinel and rediss+sentinel are served, not " + std::string(scheme);
+    return "redis, redis+sentinel and redis+cluster are served, and rediss... for TLS, not " + std::string(scheme);
   }
   auto query = rest;
   rest = cut(query, '?');
@@ -105,7 +112,8 @@ std::variant<address, std::string> parse_address(std::string_view url) {
     out.hosts.push_back(*one);
   }
   if (out.hosts.empty()) return "a host is missing";
-  if (!sentinel && out.hosts.size() > 1) return "one host is expected; several are for redis+sentinel://";
+  if (!sentinel && !out.cluster && out.hosts.size() > 1)
+    return "one host is expected; several are for redis+sentinel:// and redis+cluster://";
   if (sentinel) {
     out.service = cut(rest, '/');
     if (out.service.empty()) return "the name of the service is missing: redis+sentinel://host:port/service";
@@ -114,6 +122,7 @@ std::variant<address, std::string> parse_address(std::string_view url) {
     const auto db = to_number(rest);
     if (!db || *db > 1'000'000) return "the number of a database is expected after the last /";
     out.db = static_cast<unsigned>(*db);
+    if (out.cluster && out.db != 0) return "a Cluster has database 0 only";
   }
   while (!query.empty()) {
     auto value = cut(query, '&');

@@ -3,6 +3,7 @@
 //
 //   redis://[user:password@]host:port/db          rediss://... with TLS
 //   redis+sentinel://[user:password@]host:port,host:port/service/db?sentinel_user=...&sentinel_password=...
+//   redis+cluster://[user:password@]host:port,host:port
 
 #include <cstdint>
 #include <string>
@@ -26,12 +27,17 @@ struct credentials {
 
 struct address {
   bool tls = false;
-  std::vector<endpoint> hosts; ///< one, or the Sentinels
+  bool cluster = false;        ///< a Redis Cluster
+  std::vector<endpoint> hosts; ///< one, or the Sentinels, or some servers of the Cluster
   std::string service;         ///< what the Sentinels call the primary; empty: `hosts` has Redis itself
   credentials login, sentinel_login;
   unsigned db = 0;
   friend bool operator==(const address&, const address&) = default;
 };
+
+/// Partitions where none are configured. One on a single server, so that a round trip carries as much as it can; on
+/// a Cluster enough to spread over any number of primaries that is likely.
+[[nodiscard]] unsigned usual_partitions(const address& where);
 
 /// The address, or a sentence that says what is wrong with it (without the password).
 std::variant<address, std::string> parse_address(std::string_view url);

@@ -192,7 +192,6 @@ struct link::io {
   }
 
   void write(std::shared_ptr<link> self) {
-    writing = true;
     under_way.clear();
     if (to_write.size() <= commands_a_write) {
       under_way.swap(to_write);
@@ -205,10 +204,10 @@ struct link::io {
     for (auto& each : under_way) pieces.emplace_back(each.text.get(), each.size);
     on_stream([&](auto& stream) {
       asio::async_write(stream, pieces, [this, self](const error_code& failed, std::size_t) {
-        writing = false;
         if (closed) return;
         if (failed) return fail("writing: " + failed.message());
-        if (!to_write.empty()) write(self);
+        if (!to_write.empty()) return write(self);
+        writing = false;
       });
     });
   }
@@ -251,7 +250,11 @@ void link::send(const std::vector<std::string_view>& words, on_reply then) {
   if (size < 0) return io_->fail("out of memory");
   io_->to_write.push_back({std::unique_ptr<char, free_command>(text), static_cast<std::size_t>(size)});
   io_->answers.push_back({std::move(then), clock::now()});
-  if (!io_->writing) io_->write(shared_from_this());
+  if (std::exchange(io_->writing, true)) return;
+  // What else is sent in this turn, for other partitions too, goes along.
+  io_->home.defer([self = shared_from_this()] {
+    if (!self->io_->closed) self->io_->write(self);
+  });
 }
 
 void link::close() {

@@ -21,11 +21,14 @@ inline const metrics::histogram inbox_lag{"plexus_backplane_inbox_lag_seconds",
                                           "Age of publications when they came out of the inbox, by Redis' clock.",
                                           {0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5}};
 inline const metrics::counter connects{"plexus_backplane_connects_total", "Connections to Redis that came up."};
-enum doubt_reason : std::size_t { broken, refused, silent, trimmed, replaced };
+enum doubt_reason : std::size_t { broken, refused, silent, trimmed, replaced, moved };
 inline const metrics::counter doubts{"plexus_backplane_doubts_total",
                                      "Times that all connections of a partition were closed, by reason.",
                                      "reason",
-                                     {"broken", "refused", "silent", "trimmed", "replaced"}};
+                                     {"broken", "refused", "silent", "trimmed", "replaced", "moved"}};
+inline const metrics::counter moves{
+    "plexus_backplane_moves_total",
+    "Times that a partition waited because its slot of the Cluster was being moved."};
 enum enroll_reason : std::size_t { subscribed, connected, hole, other_epoch, swept };
 inline const metrics::counter enrolls{"plexus_backplane_registrations_total",
                                       "Registrations of channels, by reason.",

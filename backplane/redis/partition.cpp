@@ -29,7 +29,8 @@ void partition::ask(step what) {
   const auto at = now();
   const auto* append = std::get_if<append_step>(&what.what);
   // A Redis that has been away for a while: at once, it won't be back within the wait.
-  const bool away = phase_ != phase::up && at - down_since_ >= with_.times.append_wait;
+  const bool away = (phase_ != phase::up && at - down_since_ >= with_.times.append_wait) ||
+                    moving_for(with_.times.append_wait, at);
   if (append && away) {
     count::given_up.add();
     refuse(what, error_code::internal);
@@ -198,9 +199,7 @@ void partition::send_batch(bool with_text) {
     w.add(with_text ? scripts::batch : std::string_view(batch_sha_));
   else
     w.add(with_text ? scripts::append : std::string_view(append_sha_));
-  w.add("1");
-  w.add(with_.prefix + "gate");
-  w.add(with_.prefix);
+  add_keys(w);
   w.add(with_.uid);
   w.add(self_.connection());
   w.add(self_.generation());
@@ -245,12 +244,14 @@ void partition::on_batch(const answer_ptr& whole) {
   if (r.is_error()) {
     const auto text = r.text();
     if (text.substr(0, 8) == "NOSCRIPT") return send_batch(true);
+    if (redirected(r, command::batch)) return;
     count::script_errors.add();
     const bool of_the_script = text.substr(0, 3) == "OOM" || text.substr(0, 3) == "ERR";
     if (!of_the_script) return doubt(count::refused, std::string(text));
     return fail_batch(std::string(text));
   }
   if (r[0].text() != "OK") return doubt(count::refused, std::string(r[1].text()));
+  served(std::chrono::duration_cast<milliseconds>(sent_.time_since_epoch()));
   count::round_trip.observe(std::chrono::duration<double>(link::clock::now() - sent_).count());
   parked_ = whole;
   parked_until_ = inbox_number(r[2].text()).value_or(0);
@@ -312,7 +313,10 @@ void partition::read_inbox() {
 }
 
 void partition::on_inbox(const reply& r) {
-  if (r.is_error()) return doubt(count::refused, std::string(r.text()));
+  if (r.is_error()) {
+    if (redirected(r, command::read)) return;
+    return doubt(count::refused, std::string(r.text()));
+  }
   const auto entries = r[0][1];
   for (std::size_t i = 0; i < entries.size(); ++i) {
     const auto number = inbox_number(entries[i][0].text());

@@ -1,7 +1,7 @@
 #pragma once
-// One partition's side of Redis: two connections (commands; the inbox), the steps that wait, and what this node has
-// in it (channels it occupies, members it entered). The decisions are in the machines next to this file; this one
-// moves bytes, answers and time between them.
+// One partition's side of Redis: two connections (commands, shared with the server's other partitions; the inbox),
+// the steps that wait, and what this node has in it (channels it occupies, members it entered). The decisions are
+// in the machines next to this file; this one moves bytes, answers and time between them.
 //
 // On its loop's thread only, apart from `check`. Owner: redis_backplane.
 //
@@ -13,7 +13,7 @@
 #include "backplane/redis/identity.hpp"
 #include "backplane/redis/inbox_tail.hpp"
 #include "backplane/redis/lease_clock.hpp"
-#include "backplane/redis/link.hpp"
+#include "backplane/redis/link_pool.hpp"
 #include "backplane/redis/presence_sweep.hpp"
 #include "backplane/redis/sequencer.hpp"
 #include "backplane/redis/step.hpp"
@@ -38,6 +38,14 @@ public:
   virtual void find(std::function<void(const endpoint&, const std::string&)> found) = 0;
   /// Whether it may change without notice: then it is asked again every second.
   [[nodiscard]] virtual bool moves() const = 0;
+  /// As `find`, but what was heard within the last second will do.
+  virtual void check(std::function<void(const endpoint&, const std::string&)> found) { find(std::move(found)); }
+  /// A server refused a command: its words may say who has the partition now.
+  virtual void refused(std::string_view /*error*/, const endpoint& /*by*/) {}
+  /// A server said who it is.
+  virtual void met(const endpoint& /*where*/, std::string_view /*mark*/) {}
+  /// Who the server was that has the partition now, if that was known before `before`; empty: not known.
+  [[nodiscard]] virtual std::string mark_there(milliseconds /*before*/) const { return {}; }
 };
 
 /// How a start ended.
@@ -53,9 +61,11 @@ public:
     std::string uid;    ///< the process; 22 letters or so
     std::string node_name;
     unsigned partitions = 1;
+    bool cluster = false;     ///< its slot may move from server to server
     bool has_notices = false; ///< the partition of the channel without a name
     tuning times;
-    link::target login; ///< without the endpoint
+    link::target login; ///< without the endpoint; of the inbox's connection
+    std::shared_ptr<link_pool> links;
     std::shared_ptr<locator> where;
   };
 
@@ -128,6 +138,15 @@ private:
   void note_health(milliseconds now);
   [[nodiscard]] milliseconds now() const;
 
+  // partition_cluster.cpp: a slot on its way from server to server
+  void add_keys(words& to) const;
+  enum class command : std::uint8_t { batch, renewal, read };
+  [[nodiscard]] bool redirected(const reply& r, command which);
+  void served(milliseconds sent);
+  void leave_server(const std::string& why);
+  void watch_move(milliseconds now);
+  [[nodiscard]] bool moving_for(milliseconds long_, milliseconds now) const;
+
   // partition.cpp: batches and the inbox
   void flush_soon();
   void flush();
@@ -169,7 +188,8 @@ private:
   listener& to_;
 
   phase phase_ = phase::off;
-  std::shared_ptr<link> commands_, inbox_link_;
+  std::shared_ptr<lane> commands_;
+  std::shared_ptr<link> inbox_link_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
   std::function<void(const start_result&)> started_;
   std::unique_ptr<pulse_timer> timer_;
@@ -179,6 +199,17 @@ private:
   std::size_t inbox_waiting_ = 0;
   std::string trouble_, mark_;
   std::string hello_sha_, append_sha_, batch_sha_, renew_sha_;
+
+  // A slot that is being moved. While part of its keys are elsewhere Redis does nothing for it, so nothing is lost
+  // by waiting; once all are there, the new server is greeted with the proof that it has what the old one had.
+  struct move_state {
+    milliseconds since{0};                 ///< refusals began; 0: the slot doesn't move
+    milliseconds batch_at{0}, inbox_at{0}; ///< when the batch is sent again, the inbox read again; 0: not waiting
+    milliseconds leave_by{0}; ///< the table says that the slot is elsewhere, this server has said nothing
+    milliseconds good{0}, renew_sent{0}; ///< when the last command was sent that was served; the last renewal
+    bool leaving = false;
+    std::string from, to; ///< marks: the next greeting's proof; empty: none
+  } move_;
 
   identity self_;
   inbox_tail tail_;

@@ -15,18 +15,11 @@ namespace plexus::backplane::redis {
 namespace {
 
 constexpr milliseconds pulse_every{20};
+constexpr milliseconds said_elsewhere{300};
 
 milliseconds jittered(milliseconds of) {
   thread_local std::minstd_rand random{std::random_device{}()};
   return milliseconds{std::uniform_int_distribution<std::int64_t>(of.count() / 2, of.count())(random)};
-}
-
-/// "master_replid:abc" in the text of INFO -> "abc".
-std::string_view info_value(std::string_view info, std::string_view name) {
-  const auto at = info.find(std::string(name) + ":");
-  if (at == std::string_view::npos) return {};
-  const auto from = at + name.size() + 1;
-  return info.substr(from, info.find_first_of("\r\n", from) - from);
 }
 
 } // namespace
@@ -65,8 +58,8 @@ void partition::stop() {
   stopped_ = true;
   *alive_ = false;
   timer_->disarm();
-  for (auto* each : {&commands_, &inbox_link_})
-    if (*each) (*each)->close();
+  if (commands_) commands_->close();
+  if (inbox_link_) inbox_link_->close();
 }
 
 // -- connecting
@@ -85,9 +78,7 @@ void partition::connect() {
 }
 
 void partition::open_commands(const endpoint& where) {
-  auto to = with_.login;
-  to.where = where;
-  commands_ = std::make_shared<link>(home_, std::move(to));
+  commands_ = with_.links->to(where);
   commands_->open([this] { load_scripts([this] { greet(); }); },
                   [this](const std::string& why) { doubt(count::broken, why); });
 }
@@ -112,9 +103,7 @@ void partition::greet() {
   words w;
   w.add("EVALSHA");
   w.add(hello_sha_);
-  w.add("1");
-  w.add(with_.prefix + "gate");
-  w.add(with_.prefix);
+  add_keys(w);
   w.add(with_.uid);
   w.add(self_.next_connection());
   w.add(self_.generation());
@@ -125,6 +114,8 @@ void partition::greet() {
   w.add(with_.partitions);
   w.add(with_.node_name);
   w.add(with_.times.node_life());
+  w.add(move_.from);
+  w.add(move_.to);
   commands_->send(w.all(), [this](const answer_ptr& a) { on_hello(reply(a)); });
 }
 
@@ -150,6 +141,7 @@ void partition::on_hello(const reply& r) {
     runtime::log::warn("backplane", "another Redis, or one that was restarted: a new generation begins",
                        {{"generation", self_.generation()}});
   mark_ = r[6].text();
+  with_.where->met(commands_->where(), mark_);
   lease_.connected(now(), milliseconds{static_cast<std::int64_t>(r[5].number())});
   attach();
 }
@@ -188,6 +180,7 @@ void partition::warn_about_eviction(std::string_view memory) {
 
 void partition::on_up() {
   phase_ = phase::up;
+  move_ = {};
   retry_ = milliseconds{0};
   paused_until_ = milliseconds{0};
   located_ = now();
@@ -227,8 +220,12 @@ void partition::doubt(std::size_t reason, const std::string& why) {
   trouble_ = why;
   phase_ = phase::off;
   locating_ = false;
-  for (auto* each : {&commands_, &inbox_link_})
-    if (*each) (*each)->close();
+  if (commands_) {
+    with_.where->refused(why, commands_->where());
+    commands_->close();
+  }
+  if (inbox_link_) inbox_link_->close();
+  move_.leaving = false;
   parked_ = nullptr;
   waiting_for_replica_ = false;
   sweep_.forget();
@@ -262,6 +259,7 @@ void partition::pulse() {
         queue_enroll(found->first, found->second, count::swept);
       swept_.pop_front();
     }
+    watch_move(at);
     flush();
   }
   give_up(at);
@@ -274,7 +272,7 @@ void partition::watch_answers(milliseconds at) {
     if (at - opened_ >= with_.times.answer_deadline) doubt(count::silent, "connecting takes too long");
     return;
   }
-  const auto waits = [](const std::shared_ptr<link>& of) {
+  const auto waits = [](const auto& of) {
     const auto since = of->silent_since();
     return since ? link::clock::now() - *since : link::clock::duration{0};
   };
@@ -287,12 +285,11 @@ void partition::watch_answers(milliseconds at) {
 
 void partition::renew(milliseconds at) {
   lease_.asked(at);
+  move_.renew_sent = at;
   words w;
   w.add("EVALSHA");
   w.add(renew_sha_);
-  w.add("1");
-  w.add(with_.prefix + "gate");
-  w.add(with_.prefix);
+  add_keys(w);
   w.add(with_.uid);
   w.add(self_.connection());
   w.add(self_.generation());
@@ -307,10 +304,12 @@ void partition::renew(milliseconds at) {
 void partition::on_renewed(const reply& r) {
   if (r.is_error()) {
     if (r.text().substr(0, 8) == "NOSCRIPT") return load_scripts({});
+    if (redirected(r, command::renewal)) return;
     return doubt(count::refused, std::string(r.text()));
   }
   if (r[0].text() != "OK") return doubt(count::refused, std::string(r[1].text()));
   lease_.renewed(now(), milliseconds{static_cast<std::int64_t>(r[1].number())});
+  served(move_.renew_sent);
   inbox_waiting_ = r[2].number();
   std::vector<std::string> dead;
   for (std::size_t i = 3; i < r.size(); ++i) dead.emplace_back(r[i].text());
@@ -321,10 +320,14 @@ void partition::on_renewed(const reply& r) {
 // A primary that was replaced may go on serving: its connections look well, and what it acknowledges is lost.
 void partition::ask_where() {
   located_ = now();
-  with_.where->find([this, alive = std::weak_ptr<bool>(alive_)](const endpoint& where, const std::string&) {
+  with_.where->check([this, alive = std::weak_ptr<bool>(alive_)](const endpoint& where, const std::string&) {
     if (const auto here = alive.lock(); !here || !*here) return;
-    if (phase_ == phase::up && !where.host.empty() && where != commands_->where())
-      doubt(count::replaced, "the primary is " + to_string(where) + " now");
+    if (phase_ != phase::up || where.host.empty() || where == commands_->where()) return;
+    if (!with_.cluster) return doubt(count::replaced, "the primary is " + to_string(where) + " now");
+    // Perhaps the slot was moved: then this server says so, which is better to hear from itself.
+    if (move_.leave_by.count() > 0) return;
+    move_.leave_by = now() + said_elsewhere;
+    renew(now());
   });
 }
 
@@ -348,6 +351,9 @@ void partition::note_health(milliseconds at) {
     next = {false, "Redis does not answer"};
   } else if (paused_until_ > at) {
     next = {false, trouble_};
+  } else if (moving_for(with_.times.hold, at)) {
+    next = {false,
+            "a slot of the Cluster is being moved for " + std::to_string((at - move_.since).count()) + " ms"};
   }
   const std::lock_guard locked(health_lock_);
   health_ = std::move(next);

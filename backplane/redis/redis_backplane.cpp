@@ -2,6 +2,7 @@
 
 #include "backplane/redis/locators.hpp"
 #include "backplane/redis/nonce.hpp"
+#include "backplane/redis/slots.hpp"
 
 #include <algorithm>
 
@@ -48,10 +49,23 @@ redis_backplane::redis_backplane(runtime::loop& home, const options& with, liste
   common.login.db = with.where.db;
   common.login.server_name = with.tls.server_name;
   if (with.where.tls) common.login.tls = make_tls_context(with.tls);
-  common.where = make_locator(home, with.where, common.login);
+  common.links = std::make_shared<link_pool>(home, common.login, with.times.answer_deadline);
+  common.cluster = with.where.cluster;
+  std::vector<std::string> tags;
+  std::vector<std::uint16_t> slots;
+  for (unsigned i = 0; i < common.partitions; ++i) {
+    tags.push_back(partition_tag(i, common.partitions));
+    slots.push_back(slot_of(tags.back()));
+  }
+  std::vector<std::shared_ptr<locator>> places;
+  if (common.cluster)
+    places = make_cluster_locators(home, with.where, common.links, slots);
+  else
+    common.where = make_locator(home, with.where, common.login);
   for (unsigned i = 0; i < common.partitions; ++i) {
     auto each = common;
-    each.prefix = "plexus:{p" + std::to_string(i) + "}:";
+    if (common.cluster) each.where = places[i];
+    each.prefix = "plexus:{" + tags[i] + "}:";
     each.has_notices = stable_hash("") % common.partitions == i;
     partitions_.push_back(std::make_unique<partition>(home, std::move(each), run, to));
   }
@@ -65,8 +79,14 @@ void redis_backplane::start(std::function<void(const start_result&)> done) {
   starting_->left = partitions_.size();
   starting_->why = [this] { return check().message; };
   home_.arm(*starting_, home_.now() + connect_timeout_);
-  for (auto& each : partitions_)
-    each->start([starting = starting_](const start_result& how) { starting->one(how); });
+  // The first one alone until it is up: it finds out whether Redis was first used with another number of
+  // partitions, before the others write anything.
+  partitions_.front()->start([this, starting = starting_](const start_result& how) {
+    starting->one(how);
+    if (!how.fault.empty()) return;
+    for (std::size_t i = 1; i < partitions_.size(); ++i)
+      partitions_[i]->start([starting](const start_result& rest) { starting->one(rest); });
+  });
 }
 
 template <class Act>

@@ -116,6 +116,13 @@ std::optional<client_info> decode_member(std::string_view bytes) {
   return who;
 }
 
+std::string_view info_value(std::string_view info, std::string_view name) {
+  const auto at = info.find(std::string("\n").append(name).append(":"));
+  if (at == std::string_view::npos) return {};
+  const auto from = at + name.size() + 2;
+  return info.substr(from, info.find_first_of("\r\n", from) - from);
+}
+
 std::optional<std::uint64_t> to_number(std::string_view text) {
   std::uint64_t n = 0;
   const auto* end = text.data() + text.size();

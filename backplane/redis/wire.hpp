@@ -42,6 +42,8 @@ std::optional<notice> decode_notice(std::string_view text);
 
 /// "1-7" -> 7; null for an id that isn't an inbox's.
 std::optional<std::uint64_t> inbox_number(std::string_view id);
+/// What INFO's text says of `name`: "master_replid:abc" -> "abc". Empty when it doesn't.
+std::string_view info_value(std::string_view info, std::string_view name);
 /// Digits, or null.
 std::optional<std::uint64_t> to_number(std::string_view text);
 

@@ -1,8 +1,13 @@
 -- A connection introduces itself: who the server is gets compared with what the partition has stored, and where that
 -- changed, the generation is raised. Names the inbox that the node has from now on.
 --
+-- On a Cluster the partition may have been moved here, with all that it had. The caller proves it by naming the server
+-- that it was moved from, which must be the one that the partition has stored, and this one as it was before; then the
+-- generation stays.
+--
 -- ARGV: key prefix, node's id, connection number, generation and inbox known so far, inbox name to take if that one
--- is no good, generation to raise to, lease in ms, number of partitions, node's name, life of the node's record in ms
+-- is no good, generation to raise to, lease in ms, number of partitions, node's name, life of the node's record in ms,
+-- mark of the server it was moved from, mark of this one ('' and '': no proof)
 -- Returns: OK, generation, inbox, 1 if it is new, last id in it, Redis time, server's mark; or a refusal and why.
 local prefix, uid, conn, gen, inbox = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]
 local gate, own = prefix .. 'gate', prefix .. 'n:' .. uid
@@ -23,7 +28,8 @@ local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local current = known[1]
 if not current or known[2] ~= mark then
-  current = ARGV[7]
+  local came_whole = current and known[2] == ARGV[12] and mark == ARGV[13]
+  if not came_whole then current = ARGV[7] end
   redis.call('HSET', gate, 'gen', current, 'mark', mark, 'partitions', ARGV[9])
 end
 redis.call('HSET', gate, 'replid', replid, 'checked', time[1], 'replicas', replicas)

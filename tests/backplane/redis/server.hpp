@@ -38,6 +38,7 @@ public:
   /// A number, 0 for anything else.
   long long number(const std::vector<std::string>& words);
 
+  [[nodiscard]] bool running() const { return pid_ > 0; }
   void kill_hard();
   void start();
   void pause(); ///< SIGSTOP

@@ -1,9 +1,11 @@
-// The suite that every backplane passes, on Redis reached in the three ways there are. PLEXUS_TEST_REDIS says
-// which: "tls" (with a password and a client certificate), "sentinel", or anything else for a plain connection.
+// The suite that every backplane passes, on Redis reached in the ways there are. PLEXUS_TEST_REDIS says which:
+// "tls" (with a password and a client certificate), "sentinel", "cluster" (three primaries, three replicas), or
+// anything else for a plain connection.
 
 #include "tests/backplane/contract.hpp"
 #include "tests/backplane/redis/certificates.hpp"
 #include "tests/backplane/redis/cluster.hpp"
+#include "tests/backplane/redis/redis_cluster.hpp"
 
 #include <cstdlib>
 
@@ -19,14 +21,24 @@ std::string way() {
 
 struct place {
   std::unique_ptr<server> redis, sentinel;
+  std::unique_ptr<redis_cluster> many;
   std::unique_ptr<certificates> files;
   std::string url;
   tls_settings tls;
+  unsigned partitions = 1;
+
+  server& any() { return many ? many->at(0) : *redis; }
 };
 
 place& the_place() {
   static place made = [] {
     place p;
+    if (way() == "cluster") {
+      p.many = std::make_unique<redis_cluster>();
+      p.url = p.many->url();
+      p.partitions = 12;
+      return p;
+    }
     if (way() == "tls") {
       p.files = std::make_unique<certificates>();
       const auto& f = *p.files;
@@ -46,13 +58,16 @@ place& the_place() {
     }
     return p;
   }();
-  made.redis->ask({"FLUSHALL"});
+  if (made.many)
+    made.many->flush();
+  else
+    made.redis->ask({"FLUSHALL"});
   return made;
 }
 
 class anywhere final : public cluster {
 public:
-  anywhere() : cluster(*the_place().redis, quick(), the_place().url, 1, the_place().tls) {}
+  anywhere() : cluster(the_place().any(), quick(), the_place().url, the_place().partitions, the_place().tls) {}
 };
 
 } // namespace

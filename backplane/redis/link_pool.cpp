@@ -1,0 +1,126 @@
+#include "backplane/redis/link_pool.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace plexus::backplane::redis {
+
+lane::lane(std::shared_ptr<link_pool> of, endpoint where) : pool_(std::move(of)), where_(std::move(where)) {}
+
+lane::~lane() {
+  close();
+}
+
+void lane::open(std::function<void()> opened, std::function<void(const std::string&)> broken) {
+  opened_ = std::move(opened);
+  broken_ = std::move(broken);
+  pool_->join(*this);
+}
+
+void lane::up() {
+  if (auto tell = std::exchange(opened_, nullptr); tell && !closed_) tell();
+}
+
+void lane::broke(const std::string& why) {
+  if (closed_) return;
+  closed_ = true;
+  opened_ = nullptr;
+  if (auto tell = std::exchange(broken_, nullptr)) tell(why);
+}
+
+void lane::send(const std::vector<std::string_view>& words, link::on_reply then) {
+  if (closed_ || !wire_) return;
+  sent_.push_back(link::clock::now());
+  wire_->send(words, [self = weak_from_this(), then = std::move(then)](const answer_ptr& a) {
+    const auto here = self.lock();
+    if (!here || here->closed_) return;
+    here->sent_.pop_front();
+    then(a);
+  });
+}
+
+void lane::close() {
+  if (std::exchange(closed_, true)) return;
+  opened_ = nullptr;
+  broken_ = nullptr;
+  pool_->leave(*this);
+}
+
+std::optional<link::clock::time_point> lane::waiting_since() const {
+  if (closed_ || sent_.empty()) return std::nullopt;
+  return sent_.front();
+}
+
+link_pool::link_pool(runtime::loop& home, link::target usual, std::chrono::milliseconds patience) :
+    home_(home), usual_(std::move(usual)), patience_(patience) {}
+
+std::shared_ptr<lane> link_pool::to(const endpoint& where) {
+  return std::make_shared<lane>(shared_from_this(), where);
+}
+
+void link_pool::join(lane& who) {
+  auto& w = wires_[to_string(who.where())];
+  w.users.push_back(&who);
+  if (w.up) {
+    who.wire_ = w.line;
+    // Not from within `open`.
+    return home_.defer([self = who.weak_from_this()] {
+      if (const auto here = self.lock()) here->up();
+    });
+  }
+  if (w.line) return;
+  auto target = usual_;
+  target.where = who.where();
+  w.begun = link::clock::now();
+  w.line = std::make_shared<link>(home_, std::move(target));
+  w.line->open(
+      [self = weak_from_this(), at = who.where(), line = std::weak_ptr<link>(w.line)] {
+        if (const auto pool = self.lock()) pool->opened(at, line.lock());
+      },
+      [self = weak_from_this(), at = who.where(), line = std::weak_ptr<link>(w.line)](const std::string& why) {
+        if (const auto pool = self.lock()) pool->broken(at, line.lock(), why);
+      });
+}
+
+void link_pool::opened(const endpoint& at, const std::shared_ptr<link>& line) {
+  const auto found = wires_.find(to_string(at));
+  if (found == wires_.end() || found->second.line != line) return;
+  found->second.up = true;
+  std::vector<std::shared_ptr<lane>> users;
+  for (auto* each : found->second.users)
+    if (auto here = each->weak_from_this().lock()) users.push_back(std::move(here));
+  for (const auto& each : users) {
+    each->wire_ = line;
+    each->up();
+  }
+}
+
+void link_pool::broken(const endpoint& at, const std::shared_ptr<link>& line, const std::string& why) {
+  const auto found = wires_.find(to_string(at));
+  if (found == wires_.end() || found->second.line != line) return;
+  std::vector<std::shared_ptr<lane>> users;
+  for (auto* each : found->second.users)
+    if (auto here = each->weak_from_this().lock()) users.push_back(std::move(here));
+  wires_.erase(found);
+  for (const auto& each : users) each->broke(why);
+}
+
+void link_pool::leave(lane& who) {
+  const auto found = wires_.find(to_string(who.where()));
+  if (found == wires_.end()) return;
+  auto& w = found->second;
+  if (std::erase(w.users, &who) == 0) return;
+  if (w.users.empty()) {
+    const auto line = std::move(w.line);
+    wires_.erase(found);
+    if (line) line->close();
+    return;
+  }
+  const auto since = w.line->waiting_since();
+  if (link::clock::now() - since.value_or(w.up ? link::clock::now() : w.begun) < patience_) return;
+  const auto line = w.line;
+  line->close();
+  broken(who.where(), line, "the connection does not answer");
+}
+
+} // namespace plexus::backplane::redis

@@ -1,0 +1,82 @@
+#pragma once
+// One connection to each server for the commands of all partitions there. What partitions send in one turn of the
+// loop goes out in one write and is answered in one; a connection for each partition would cost Redis two system
+// calls for each partition's batch, about as much as a small batch itself.
+//
+// A partition has a lane: it looks like a connection of its own. Closing a lane only turns a deaf ear to what is
+// still to come; whatever was sent before is done before the next `hello`, which fences it. A connection that does
+// not answer is broken for all.
+//
+// On the loop's thread only. Owner: the backplane and the lanes.
+
+#include "backplane/redis/link.hpp"
+
+#include <chrono>
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace plexus::backplane::redis {
+
+class link_pool;
+
+class lane : public std::enable_shared_from_this<lane> {
+public:
+  lane(std::shared_ptr<link_pool> of, endpoint where);
+  ~lane();
+  lane(const lane&) = delete;
+  lane& operator=(const lane&) = delete;
+
+  /// As those of `link`.
+  void open(std::function<void()> opened, std::function<void(const std::string&)> broken);
+  void send(const std::vector<std::string_view>& words, link::on_reply then);
+  void close();
+  [[nodiscard]] std::optional<link::clock::time_point> waiting_since() const;
+  [[nodiscard]] const endpoint& where() const { return where_; }
+
+private:
+  friend class link_pool;
+  void up();
+  void broke(const std::string& why);
+
+  std::shared_ptr<link_pool> pool_;
+  endpoint where_;
+  std::shared_ptr<link> wire_;
+  std::function<void()> opened_;
+  std::function<void(const std::string&)> broken_;
+  std::deque<link::clock::time_point> sent_;
+  bool closed_ = false;
+};
+
+class link_pool : public std::enable_shared_from_this<link_pool> {
+public:
+  /// `usual` without the endpoint. One that leaves something unanswered for `patience` is closed with the first
+  /// lane that is given up.
+  link_pool(runtime::loop& home, link::target usual, std::chrono::milliseconds patience);
+
+  [[nodiscard]] std::shared_ptr<lane> to(const endpoint& where);
+  /// Connections there are.
+  [[nodiscard]] std::size_t size() const { return wires_.size(); }
+
+private:
+  friend class lane;
+  struct wire {
+    std::shared_ptr<link> line;
+    bool up = false;
+    link::clock::time_point begun;
+    std::vector<lane*> users;
+  };
+  void join(lane& who);
+  void leave(lane& who);
+  void opened(const endpoint& at, const std::shared_ptr<link>& line);
+  void broken(const endpoint& at, const std::shared_ptr<link>& line, const std::string& why);
+
+  runtime::loop& home_;
+  link::target usual_;
+  std::chrono::milliseconds patience_;
+  std::map<std::string, wire> wires_;
+};
+
+} // namespace plexus::backplane::redis
