@@ -132,6 +132,7 @@ private:
   void fill_repairs();
   void send_batch(bool with_text);
   void on_batch(const answer_ptr& whole);
+  void ask_replica(const reply& answers);
   void fail_batch(const std::string& why);
   void settle_parked();
   void read_inbox();

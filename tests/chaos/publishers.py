@@ -63,7 +63,10 @@ class Publisher:
 
     async def _repeat(self, what):
         await asyncio.sleep(random.uniform(0, 2))
-        if not self.http.closed and not self.stopping and (at := await self._attempt(what, random.choice(self.nodes))):
+        if self.http.closed or self.stopping:
+            return
+        what.repeated = True
+        if at := await self._attempt(what, random.choice(self.nodes)):
             what.again.append((self.loop.time(), at))
 
     async def _attempt(self, what, node=None):

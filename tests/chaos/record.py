@@ -23,7 +23,8 @@ class Publication:
     started: float
     answered: float | None = None  # acknowledged; None: its fate isn't known
     at: Position | None = None
-    again: list = field(default_factory=list)  # (time, Position) of later answers to the same key
+    repeated: bool = False  # its key was sent once more, after the answer
+    again: list = field(default_factory=list)  # (time, Position) of the answers to that
 
 
 @dataclass(slots=True)
@@ -148,7 +149,7 @@ class Run:
     logs: dict = field(default_factory=dict)  # channel: Log, in the end
     members: dict = field(default_factory=dict)  # (node, channel): client ids, in the end
     ended: float = 0.0
-    pause: float = 0.0  # the longest that this program itself stood still: bounds are wider by that
+    pause: float = 0.0  # how long this program itself stood still, in all: bounds are wider by that
     notice_allowed: bool = False  # writes may be lost, as long as clients are told
     refused_subscribes: int = 0  # answered with a temporary error
     faults: list = field(default_factory=list)  # what clients and nodes met that nobody may meet, as sentences

@@ -50,6 +50,9 @@ class Server:
     async def leads(self):
         return b"$6\r\nmaster" in (await ask(self.port, "ROLE") or b"")
 
+    def stop(self):
+        self.kill()
+
     def kill(self):
         if self.process and self.process.poll() is None:
             self.process.send_signal(signal.SIGCONT)
@@ -136,11 +139,11 @@ class Standalone:
 
     def __init__(self, folder, *arguments, proxies=0):
         self.server = Server(folder / "redis", *arguments)
-        self.proxies = proxies
+        self.wanted, self.proxies = proxies, []
 
     async def start(self):
         await self.server.start()
-        self.proxies = [await Proxy(self.server.port).start() for _ in range(self.proxies)]
+        self.proxies = [await Proxy(self.server.port).start() for _ in range(self.wanted)]
         return self
 
     def url(self, node):
@@ -152,7 +155,7 @@ class Standalone:
         await until(self.server.answers, "Redis is back", 30, every=0.005)
 
     def stop(self):
-        for each in self.proxies or []:
+        for each in self.proxies:
             each.stop()
         self.server.kill()
 
@@ -163,14 +166,17 @@ class Watched:
     def __init__(self, folder):
         self.folder = folder
         self.primary = Server(folder / "primary", "--repl-diskless-sync-delay", "0")
+        self.started = []  # in this order
 
     async def start(self):
-        await self.primary.start()
+        self.started.append(await self.primary.start())
         self.link = await Proxy(self.primary.port).start()
+        self.started.append(self.link)
         self.replica = Server(self.folder / "replica", "--replicaof", "127.0.0.1", self.link.port)
-        await self.replica.start()
+        self.started.append(await self.replica.start())
         await until(self._attached, "the replica", 10)
         self.sentinel = await Sentinel(self._made("sentinel"), self.primary.port).start()
+        self.started.append(self.sentinel)
         await until(self._noticed, "the Sentinel knows the replica", 15, every=0.05)
         return self
 
@@ -189,9 +195,15 @@ class Watched:
         return f"redis+sentinel://127.0.0.1:{self.sentinel.port}/main/0"
 
     async def back(self):
+        """As far as anybody can know: the Sentinel says so."""
         await until(self.replica.leads, "the replica leads", 30, every=0.005)
 
+        async def known():
+            said = await ask(self.sentinel.port, "SENTINEL", "GET-MASTER-ADDR-BY-NAME", "main")
+            return str(self.replica.port).encode() in (said or b"")
+
+        await until(known, "the Sentinel knows it", 30, every=0.005)
+
     def stop(self):
-        self.link.stop()
-        for each in (self.sentinel, self.replica, self.primary):
-            each.kill()
+        for each in reversed(self.started):
+            each.stop()

@@ -59,6 +59,14 @@ class World:
 
     async def __aenter__(self):
         self.stack = contextlib.ExitStack()
+        try:
+            await self._begin()
+        except BaseException:
+            await self.__aexit__()
+            raise
+        return self
+
+    async def _begin(self):
         self.stack.callback(self.redis.stop)
         await self.redis.start()
         self.nodes = []
@@ -83,7 +91,6 @@ class World:
         self._start(*(c.live() for c in self.clients))
         await until(self.all_up, "everybody is subscribed", 20)
         self._start(*(p.live() for p in self.talkers + self.whisperers))
-        return self
 
     async def __aexit__(self, *_):
         for t in self.tasks:
@@ -184,7 +191,9 @@ class World:
         while True:
             before = self.now()
             await asyncio.sleep(0.02)
-            self.run.pause = max(self.run.pause, self.now() - before - 0.02)
+            still = self.now() - before - 0.02
+            if still > 0.1:
+                self.run.pause += still
 
     async def _watch_readiness(self):
         timeout = aiohttp.ClientTimeout(total=0.5)
