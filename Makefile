@@ -1,19 +1,20 @@
 # The commands of the README. The work is done by scripts/, CMake and its presets (CMakePresets.json).
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run build test bench soak install fuzz format lint clean
+.PHONY: help run build test bench soak chaos install fuzz format lint clean
 
 PREFIX ?= /usr/local
 ARGS ?=
 SECONDS ?= 60
+NODES ?= 1
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\): ## /  make \1\t/p' $(firstword $(MAKEFILE_LIST))
 
-run: ## install what is missing, build, start the demo node on port 8000 (ARGS="--set key=value")
-	@scripts/setup build run
+run: ## install what is missing, build, start the demo node on port 8000 (ARGS="--set key=value"; NODES=2 for several)
+	@scripts/setup build run $(if $(filter-out 0 1,$(NODES)),nodes)
 	@scripts/build release plexus
-	@scripts/run $(ARGS)
+	@NODES=$(NODES) scripts/run $(ARGS)
 
 build: ## the release build; the node is then build/plexus (and build/ws_echo, for WebSocket test suites)
 	@scripts/setup build
@@ -33,6 +34,11 @@ soak: ## what takes too long for every change: Autobahn's compression cases, a l
 	@scripts/build release plexus ws_echo
 	@ctest --preset release -C soak -R autobahn_deflate --no-tests=error
 	@build/venv/bin/python tests/e2e/soak.py $(ARGS)
+
+chaos: ## kills, freezes and cuts off nodes and Redis, and proves what clients get (ARGS="--seconds 300 failover")
+	@scripts/setup build test
+	@scripts/build release plexus
+	@build/venv/bin/python tests/chaos/run.py $(ARGS)
 
 install: ## the program and what plugins need, to PREFIX (/usr/local)
 	@scripts/setup build

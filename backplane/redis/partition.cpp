@@ -228,15 +228,6 @@ void partition::send_batch(bool with_text) {
   sent_ = link::clock::now();
   if (appends > 0) count::batch_size.observe(static_cast<double>(appends));
   commands_->send(w.all(), [this](const answer_ptr& a) { on_batch(a); });
-  if (!waiting_for_replica_) return;
-  const auto wait = std::to_string(with_.times.replica_wait.count());
-  // A batch that is sent again has a wait of its own; what an earlier one said is not about it.
-  commands_->send({"WAIT", "1", wait}, [this, number = ++wait_number_](const answer_ptr& a) {
-    if (number != wait_number_) return;
-    waiting_for_replica_ = false;
-    replicated_ = reply(a).number() >= 1;
-    settle_parked();
-  });
 }
 
 void partition::on_batch(const answer_ptr& whole) {
@@ -253,9 +244,30 @@ void partition::on_batch(const answer_ptr& whole) {
   if (r[0].text() != "OK") return doubt(count::refused, std::string(r[1].text()));
   served(std::chrono::duration_cast<milliseconds>(sent_.time_since_epoch()));
   count::round_trip.observe(std::chrono::duration<double>(link::clock::now() - sent_).count());
+  if (waiting_for_replica_) ask_replica(r);
   parked_ = whole;
   parked_until_ = inbox_number(r[2].text()).value_or(0);
   settle_parked();
+}
+
+// Only after the answer: what wasn't stored need not be waited for. Without a replica WAIT would take all its time, and
+// everybody's answers with it.
+void partition::ask_replica(const reply& answers) {
+  waiting_for_replica_ = false;
+  const auto& steps = batches_.outstanding();
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    const auto* a = std::get_if<append_step>(&steps[i].what);
+    waiting_for_replica_ = waiting_for_replica_ || (a && a->replicated && answers[3 + i].text().size() > 1);
+  }
+  if (!waiting_for_replica_) return;
+  const auto wait = std::to_string(with_.times.replica_wait.count());
+  // A batch that is sent again has a wait of its own; what an earlier one said is not about it.
+  commands_->send({"WAIT", "1", wait}, [this, number = ++wait_number_](const answer_ptr& a) {
+    if (number != wait_number_) return;
+    waiting_for_replica_ = false;
+    replicated_ = reply(a).number() >= 1;
+    settle_parked();
+  });
 }
 
 // Registrations say what the channel's sequence was; only when the inbox has been read as far as it was then is

@@ -156,6 +156,7 @@ private:
   void keep_fact(step& of);
   void send_batch(bool with_text);
   void on_batch(const answer_ptr& whole);
+  void ask_replica(const reply& answers);
   void fail_batch(const std::string& why);
   void settle_parked();
   void read_inbox();

@@ -176,6 +176,19 @@ TEST_CASE("replicated: acknowledged only once a replica has it, refused where th
   CHECK(f.until([&] { return f.at(1).publications["c"].size() == 3; }));
 }
 
+TEST_CASE("replicated without a replica: refused at once, and nobody else waits for it") {
+  server first;
+  cluster f(first);
+  auto what = said("a");
+  what.replicated = true;
+  const auto begun = std::chrono::steady_clock::now();
+  for (int i = 0; i < 3; ++i) {
+    CHECK_FALSE(ask<appended>(f, [&](auto done) { f.node(0).append("c", long_log, what, std::move(done)); }).ok());
+    CHECK(append(f, 0, "d", long_log, said("b")).at.offset == static_cast<std::uint64_t>(i + 1));
+  }
+  CHECK(std::chrono::steady_clock::now() - begun < quick().replica_wait); // each of the three would take that long
+}
+
 TEST_CASE("TLS: a wrong authority, a wrong name or a wrong password is said") {
   certificates right, wrong;
   const auto port = std::to_string(free_port());

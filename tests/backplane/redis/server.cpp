@@ -32,6 +32,12 @@ std::uint16_t free_port() {
 
 namespace {
 
+/// The program; another that speaks the same may take its place.
+const char* program() {
+  const char* named = std::getenv("PLEXUS_REDIS_SERVER");
+  return named ? named : "redis-server";
+}
+
 std::string text_of(const redisReply* r) {
   switch (r->type) {
   case REDIS_REPLY_INTEGER:
@@ -89,11 +95,11 @@ server& server::shared() {
 }
 
 void server::start() {
-  std::vector<std::string> words{"redis-server", "--port",    std::to_string(port_), "--bind", "127.0.0.1",
+  std::vector<std::string> words{program(), "--port",    std::to_string(port_), "--bind", "127.0.0.1",
                                  "--save",       "",          "--daemonize",         "no",     "--dir",
                                  folder_,        "--logfile", folder_ + "/log"};
   words.insert(words.end(), arguments_.begin(), arguments_.end());
-  if (sentinel_) words = {"redis-server", folder_ + "/sentinel.conf", "--sentinel"};
+  if (sentinel_) words = {program(), folder_ + "/sentinel.conf", "--sentinel"};
   std::vector<char*> raw;
   for (auto& each : words) raw.push_back(each.data());
   raw.push_back(nullptr);

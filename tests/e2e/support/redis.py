@@ -1,11 +1,14 @@
 """A redis-server of a test's own: on a port that the kernel picked, gone with the test."""
 
 import asyncio
+import os
 import signal
 import socket
 import subprocess
 
 from support.waiting import until
+
+SERVER = os.environ.get("PLEXUS_REDIS_SERVER", "redis-server")  # or another that speaks the same
 
 
 def free_port():
@@ -21,7 +24,7 @@ class Redis:
 
     async def start(self):
         self.process = subprocess.Popen(
-            ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", self.folder]
+            [SERVER, "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", self.folder]
             + ["--logfile", self.folder / "redis.log", *self.arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
