@@ -21,8 +21,14 @@ public:
   void release_lease(const std::string&, const std::string&, answer<nothing>) override {}
   void put_notice(notice, answer<nothing>) override {}
   void drop_notice(const std::string&, answer<nothing>) override {}
+  [[nodiscard]] const std::string& uid() const override { return id_; }
+  void peers(answer<std::vector<peer>>) override {}
+  void send(const std::string&, std::string, answer<nothing>) override {}
   [[nodiscard]] health check() const override { return {}; }
   void tick() override {}
+
+private:
+  std::string id_ = "node";
 };
 
 struct deaf_listener : listener {
