@@ -27,8 +27,10 @@ int main(int count, char** words) {
       run_crowd(what);
     } else if (what.phase == "pace") {
       run_pace(what);
+    } else if (what.phase == "spread") {
+      run_spread(what);
     } else {
-      throw std::runtime_error("the first word is fanout, hold, connect, churn, crowd or pace");
+      throw std::runtime_error("the first word is fanout, hold, connect, churn, crowd, pace or spread");
     }
     return 0;
   } catch (const std::exception& error) {
