@@ -248,7 +248,7 @@ void partition::on_batch(const answer_ptr& whole) {
     if (!of_the_script) return doubt(count::refused, std::string(text));
     return fail_batch(std::string(text));
   }
-  if (r[0].text() != "OK") return doubt(count::refused, std::string(r[1].text()));
+  if (r[0].text() != "OK" && r[0].text() != "APPENDED") return doubt(count::refused, std::string(r[1].text()));
   count::round_trip.observe(std::chrono::duration<double>(link::clock::now() - sent_).count());
   parked_ = whole;
   parked_until_ = inbox_number(r[2].text()).value_or(0);
@@ -263,9 +263,16 @@ void partition::settle_parked() {
   const reply r(whole);
   redis_time_ = milliseconds{static_cast<std::int64_t>(r[1].number())};
   lease_.answered(now(), redis_time_);
+  std::vector<append_answer> appended;
+  if (r[0].text() == "APPENDED") {
+    appended = unpack_answers(r[3].text());
+    if (appended.size() != batches_.outstanding().size()) return doubt(count::refused, "answers make no sense");
+  }
   auto steps = batches_.finish();
+  for (std::size_t i = 0; i < appended.size(); ++i)
+    on_appended(steps[i], std::get<append_step>(steps[i].what), appended[i]);
   std::vector<step> again; // reads that this batch had no room for
-  for (std::size_t i = 0; i < steps.size(); ++i) {
+  for (std::size_t i = appended.size(); i < steps.size(); ++i) {
     if (steps[i].reads() && r[3 + i].text() == "W")
       again.push_back(std::move(steps[i]));
     else
