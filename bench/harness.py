@@ -7,13 +7,16 @@ import hmac
 import json
 import os
 import resource
+import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
 from pathlib import Path
 
 PR_SET_PDEATHSIG = 1
+CPUCLOCK_SCHED = 2
 LIBC = ctypes.CDLL(None)
 SECRET = "a secret of the benchmark alone, never of a server in use"
 
@@ -50,17 +53,18 @@ class Server:
         raise Failed(f"{self.name}: no Rss in smaps_rollup")
 
     def cpu_seconds(self):
-        """User and system time of all threads."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        """User and system time of all threads: the kernel's clock of that process, in nanoseconds."""
+        return time.clock_gettime(~self.pid << 3 | CPUCLOCK_SCHED)
 
 
 class Harness:
     """Owns the temporary directory and all children; use it in a `with`, which ends them all."""
 
-    def __init__(self, node, tools, server_core, load_core):
-        self.node, self.tools = Path(node), Path(tools)
+    def __init__(self, node, tools, server_core, load_core, other_core=None, redis="redis-server"):
+        """`other_core`: of Redis and of further nodes; the load's core if there is none to spare."""
+        self.node, self.tools, self.redis = Path(node), Path(tools), redis
         self.server_core, self.load_core = server_core, load_core
+        self.other_core = load_core if other_core is None else other_core
         self.children = []
         self.runs = []
         self._started = 0
@@ -100,13 +104,13 @@ class Harness:
         if child in self.children:
             self.children.remove(child)
 
-    def _start(self, name, command):
+    def _start(self, name, command, core=None):
         self._started += 1
         ready = self.directory / f"{name}-{self._started}.ready"
         log = self.directory / f"{name}-{self._started}.log"
         with log.open("wb") as output:
-            child = self._spawn([*command, "--ready-file", ready], self.server_core, stdin=subprocess.DEVNULL,
-                                stdout=output, stderr=subprocess.STDOUT)
+            child = self._spawn([*command, "--ready-file", ready], self.server_core if core is None else core,
+                                stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
         until = time.monotonic() + 20
         while not ready.exists():
             if child.poll() is not None or time.monotonic() > until:
@@ -115,18 +119,41 @@ class Harness:
             time.sleep(0.02)
         return Server(name, child, json.loads(ready.read_text())["port"], log)
 
-    def start_plexus(self, tokens=False):
+    def start_redis(self):
+        """A Redis of its own, without files."""
+        if not shutil.which(self.redis): raise Failed(f"{self.redis} is not installed")
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        log = self.directory / f"redis-{port}.log"
+        with log.open("wb") as output:
+            child = self._spawn([self.redis, "--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
+                                 "--dir", self.directory], self.other_core, stdin=subprocess.DEVNULL, stdout=output,
+                                stderr=subprocess.STDOUT)
+        until = time.monotonic() + 10
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", port), 1).close()
+                return Server("redis", child, port, log)
+            except OSError:
+                if child.poll() is not None or time.monotonic() > until:
+                    raise Failed(f"redis did not start: {log.read_text(errors='replace')[-500:]}") from None
+                time.sleep(0.02)
+
+    def start_plexus(self, tokens=False, redis=None, core=None, **channel):
+        """`redis`: its backplane, otherwise the node is alone; `channel`: options of the channels."""
         client = {"token": {"hmac_secret": SECRET}} if tokens else {"insecure": True}
         config = {
             "node": {"name": "bench", "loops": 1, "drain_timeout": "1s"},
             "listen": {"address": "127.0.0.1", "port": 0},
             "client": client,
             "log": {"level": "warn"},
-            "channels": {"namespaces": {"bench": {"subscribe": "anyone", "publish": "anyone"}}},
+            "channels": {"namespaces": {"bench": {"subscribe": "anyone", "publish": "anyone"} | channel}},
         }
+        if redis: config["backplane"] = {"url": f"redis://127.0.0.1:{redis.port}"}
         file = self.directory / f"bench-{self._started}.json"
         file.write_text(json.dumps(config, indent=2))
-        return self._start("plexus", [self.node, "serve", "--config", file])
+        return self._start("plexus", [self.node, "serve", "--config", file], core)
 
     def start_limit(self, frame_bytes=None):
         frame = ["--frame", frame_bytes] if frame_bytes else []

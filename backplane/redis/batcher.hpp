@@ -33,7 +33,8 @@ public:
     waiting_.push_back(std::move(what));
     return true;
   }
-  /// Behind what waits, beyond every bound: what the node itself has to know, and the rest of what was taken before.
+  /// Behind what waits, beyond every bound: what the node itself has to know, and the rest of what was taken
+  /// before.
   void push_own(Step what) { waiting_.push_back(std::move(what)); }
   /// Steps of a batch that has to be done again: ahead of all that came after it, in their order.
   void put_back(std::vector<Step>& steps) {

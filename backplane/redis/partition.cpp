@@ -241,7 +241,7 @@ void partition::on_batch(const answer_ptr& whole) {
     if (!of_the_script) return doubt(count::refused, std::string(text));
     return fail_batch(std::string(text));
   }
-  if (r[0].text() != "OK") return doubt(count::refused, std::string(r[1].text()));
+  if (r[0].text() != "OK" && r[0].text() != "APPENDED") return doubt(count::refused, std::string(r[1].text()));
   served(std::chrono::duration_cast<milliseconds>(sent_.time_since_epoch()));
   count::round_trip.observe(std::chrono::duration<double>(link::clock::now() - sent_).count());
   if (waiting_for_replica_) ask_replica(r);
@@ -250,14 +250,17 @@ void partition::on_batch(const answer_ptr& whole) {
   settle_parked();
 }
 
-// Only after the answer: what wasn't stored need not be waited for. Without a replica WAIT would take all its time, and
-// everybody's answers with it.
+// Only after the answer: what wasn't stored need not be waited for. Without a replica WAIT would take all its time,
+// and everybody's answers with it.
 void partition::ask_replica(const reply& answers) {
   waiting_for_replica_ = false;
+  const auto packed =
+      answers[0].text() == "APPENDED" ? unpack_answers(answers[3].text()) : std::vector<append_answer>{};
   const auto& steps = batches_.outstanding();
   for (std::size_t i = 0; i < steps.size(); ++i) {
     const auto* a = std::get_if<append_step>(&steps[i].what);
-    waiting_for_replica_ = waiting_for_replica_ || (a && a->replicated && answers[3 + i].text().size() > 1);
+    const auto epoch = i < packed.size() ? packed[i].epoch : answers[3 + i][0].text();
+    waiting_for_replica_ = waiting_for_replica_ || (a && a->replicated && epoch.size() > 1);
   }
   if (!waiting_for_replica_) return;
   const auto wait = std::to_string(with_.times.replica_wait.count());
@@ -278,9 +281,16 @@ void partition::settle_parked() {
   const reply r(whole);
   redis_time_ = milliseconds{static_cast<std::int64_t>(r[1].number())};
   lease_.answered(now(), redis_time_);
+  std::vector<append_answer> appended;
+  if (r[0].text() == "APPENDED") {
+    appended = unpack_answers(r[3].text());
+    if (appended.size() != batches_.outstanding().size()) return doubt(count::refused, "answers make no sense");
+  }
   auto steps = batches_.finish();
+  for (std::size_t i = 0; i < appended.size(); ++i)
+    on_appended(steps[i], std::get<append_step>(steps[i].what), appended[i]);
   std::vector<step> again; // reads that this batch had no room for
-  for (std::size_t i = 0; i < steps.size(); ++i) {
+  for (std::size_t i = appended.size(); i < steps.size(); ++i) {
     if (steps[i].reads() && r[3 + i].text() == "W")
       again.push_back(std::move(steps[i]));
     else

@@ -13,7 +13,7 @@ namespace plexus::backplane::redis {
 
 namespace {
 
-/// "epoch sequence offset", or "D epoch offset".
+/// "D epoch offset".
 std::array<std::string_view, 3> three_words(std::string_view text) {
   std::array<std::string_view, 3> out;
   for (auto& each : out) {
@@ -127,7 +127,7 @@ void partition::answer_step(step& of, const reply& r) {
   std::visit(
       [&]<class S>(S& s) {
         if constexpr (std::is_same_v<S, append_step>) {
-          on_appended(of, s, r);
+          on_appended(of, s, {epoch, sequence, r[2].number()});
         } else if constexpr (std::is_same_v<S, enroll_step>) {
           on_enrolled(of, s, r);
         } else if constexpr (std::is_same_v<S, recover_step>) {
@@ -178,29 +178,29 @@ void partition::answer_step(step& of, const reply& r) {
 
 // -- appending
 
-void partition::on_appended(step& of, append_step& what, const reply& r) {
+void partition::on_appended(step& of, append_step& what, const append_answer& got) {
   const auto& channel = of.channel;
-  const auto text = r.text();
-  if (text.size() == 1) { // late, without a replica, or without memory: nothing was done
+  const auto text = got.epoch;
+  if (text.size() == 1 && text != ".") { // late, without a replica, or without memory: nothing was done
     if (text == "N")
       runtime::log::warn("backplane", "a channel wants its publications replicated, but Redis has no replica");
     item failed;
     if (what.done) failed.run = [done = std::exchange(what.done, nullptr)] { done(error_code::internal); };
     return in_order(channel, {}, 0, false, std::move(failed));
   }
-  const auto words = three_words(text);
   item each;
   // Without a replica's word the publisher is told that it isn't known; the publication is in the log all the same.
   // The wait covers a duplicate's first write too.
   if (what.replicated && !replicated_) reply_with(channel, what.done, outcome<appended>(error_code::internal));
-  if (words[0] == "D") {
+  if (text.substr(0, 2) == "D ") {
+    const auto words = three_words(text);
     const auto offset = to_number(words[2]).value_or(0);
     appended first{offset > 0 ? position_of(words[1], offset) : position{}, true, nullptr};
     if (what.done) each.run = [done = std::exchange(what.done, nullptr), first = std::move(first)] { done(first); };
     return in_order(channel, {}, 0, false, std::move(each));
   }
-  const auto epoch = words[0];
-  const auto sequence = to_number(words[1]).value_or(0), offset = to_number(words[2]).value_or(0);
+  const auto epoch = got.epoch;
+  const auto sequence = got.sequence, offset = got.offset;
   auto made = std::move(what.made);
   made->offset = offset;
   made->time = redis_time_;

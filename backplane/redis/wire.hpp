@@ -37,6 +37,14 @@ struct handed_on {
 /// Calls `each` for all that an entry holds; false when it ends in bytes that make no sense.
 bool decode_entry(std::string_view entry, const std::function<void(const handed_on&)>& each);
 
+/// What became of an append.
+struct append_answer {
+  std::string_view epoch; ///< or a letter and more, as in `append.lua`
+  std::uint64_t sequence = 0, offset = 0;
+};
+/// Of a whole batch, as `append_batch.lua` packs them (MessagePack); none for bytes that make no sense.
+std::vector<append_answer> unpack_answers(std::string_view packed);
+
 /// "value end key" as scripts write it.
 std::optional<notice> decode_notice(std::string_view text);
 

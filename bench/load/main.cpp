@@ -29,8 +29,10 @@ int main(int count, char** words) {
       run_pace(what);
     } else if (what.phase == "roll") {
       run_roll(what);
+    } else if (what.phase == "spread") {
+      run_spread(what);
     } else {
-      throw std::runtime_error("the first word is fanout, hold, connect, churn, crowd, pace or roll");
+      throw std::runtime_error("the first word is fanout, hold, connect, churn, crowd, pace, roll or spread");
     }
     return 0;
   } catch (const std::exception& error) {

@@ -17,6 +17,15 @@ void read_number(Number& value, std::string_view name, std::string_view text) {
   }
 }
 
+template <class Number>
+void read_numbers(std::vector<Number>& values, std::string_view name, std::string_view text) {
+  while (!text.empty()) {
+    const auto word = text.substr(0, text.find(','));
+    read_number(values.emplace_back(), name, word);
+    text.remove_prefix(std::min(text.size(), word.size() + 1));
+  }
+}
+
 std::vector<std::string> read_lines(const std::string& file) {
   std::ifstream in(file);
   std::vector<std::string> lines;
@@ -28,19 +37,17 @@ std::vector<std::string> read_lines(const std::string& file) {
 void read_option(options& into, std::string_view name, const std::string& value) {
   if (name == "--port") return read_number(into.port, name, value);
   if (name == "--ports") {
-    for (std::string_view left = value; !left.empty();) {
-      const auto one = left.substr(0, left.find(','));
-      left.remove_prefix(std::min(left.size(), one.size() + 1));
-      read_number(into.ports.emplace_back(), name, one);
-    }
+    read_numbers(into.ports, name, value);
     into.port = into.ports.empty() ? 0 : into.ports.front();
     return;
   }
   if (name == "--pid") return read_number(into.server, name, value);
+  if (name == "--other-pids") return read_numbers(into.others, name, value);
   if (name == "--connections") return read_number(into.connections, name, value);
   if (name == "--at-once") return read_number(into.at_once, name, value);
   if (name == "--in-flight") return read_number(into.in_flight, name, value);
   if (name == "--outstanding") return read_number(into.outstanding, name, value);
+  if (name == "--publishers") return read_number(into.publishers, name, value);
   if (name == "--data") return read_number(into.data_size, name, value);
   if (name == "--rate") return read_number(into.rate, name, value);
   if (name == "--seconds") return read_number(into.seconds, name, value);

@@ -13,14 +13,16 @@ namespace plexus::bench {
 struct options {
   std::string phase;
   std::uint16_t port = 0;
-  std::vector<std::uint16_t> ports; ///< `roll`: of several nodes; `port` is the first
+  std::vector<std::uint16_t> ports; ///< `roll`, `spread`: of several nodes of a cluster; `port` is the first
   pid_t server = 0;                 ///< whose CPU time is read; 0: nobody's
+  std::vector<pid_t> others;        ///< `spread`: processes whose CPU time is read besides
   std::size_t connections = 0;      ///< in all; for `fanout` the subscribers
   std::size_t at_once = 2000;       ///< `connect`: open together before they are closed
   std::size_t in_flight = 64;       ///< dials under way together
-  std::size_t outstanding = 1;      ///< `fanout`: publications under way
-  std::size_t data_size = 64;       ///< `fanout`: bytes of a publication's data
-  double rate = 5000;               ///< `pace`: publications a second
+  std::size_t outstanding = 1;      ///< publications under way
+  std::size_t publishers = 1;       ///< `spread`: connections that publish; 0: the subscribers do
+  std::size_t data_size = 64;       ///< bytes of a publication's data
+  double rate = 0;                  ///< publications a second, however many are under way; 0: `outstanding` says
   double seconds = 3;               ///< `fanout`: how long to measure
   double timeout = 120;             ///< for the whole phase, without what `hold` holds
   std::uint64_t channels = 1;       ///< connections are spread over so many; 0: each has its own

@@ -35,4 +35,11 @@ void run_pace(const options& what);
 /// input, and at its end, prints what was lost, doubled or not recovered, and how long clients were away.
 void run_roll(const options& what);
 
+/// Many channels, on one node or several of a cluster: `connections` subscribers on each, spread over `channels`.
+/// `publishers` connections of the first node publish to one channel after the other, or (0) its subscribers each
+/// to their own; at `rate`, whatever the answers do, or `outstanding` at a time. Latency counts from when a
+/// publication was due. Every subscriber must get every publication of its channel once, those with offsets in
+/// order.
+void run_spread(const options& what);
+
 } // namespace plexus::bench

@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cmath>
 #include <cstring>
 #include <stdexcept>
 
@@ -106,9 +107,10 @@ swarm::~swarm() {
   ::close(epoll_);
 }
 
-void swarm::dial(client& slot, bool subscribes) {
+void swarm::dial(client& slot, bool subscribes, std::size_t node) {
   slot.serial = dialed_++;
   slot.subscribes = subscribes;
+  slot.node = node;
   slot.fd = open_socket(INADDR_LOOPBACK + 256U + static_cast<std::uint32_t>(slot.serial % what_.sources),
                         owner_.port(what_, slot));
   slot.at = stage::dialing;
@@ -140,9 +142,10 @@ void swarm::close(client& which, bool clean) {
   which.at = stage::closing;
 }
 
-void swarm::turn(int milliseconds) {
-  const int count = ::epoll_wait(epoll_, events_.data(), static_cast<int>(events_.size()), milliseconds);
-  if (count < 0 && errno != EINTR) fail("epoll_wait");
+void swarm::turn(double seconds) {
+  const timespec wait{static_cast<time_t>(seconds), static_cast<long>((seconds - std::floor(seconds)) * 1e9)};
+  const int count = ::epoll_pwait2(epoll_, events_.data(), static_cast<int>(events_.size()), &wait, nullptr);
+  if (count < 0 && errno != EINTR) fail("epoll_pwait2");
   for (int i = 0; i < count; ++i) {
     const auto& event = events_[static_cast<std::size_t>(i)];
     auto& which = clients_[static_cast<std::uint32_t>(event.data.u64)];

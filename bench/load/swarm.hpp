@@ -22,6 +22,7 @@ struct client {
   int fd = -1;
   stage at = stage::closed;
   bool subscribes = true;
+  std::size_t node = 0;     ///< which of `--ports`
   std::uint64_t serial = 0; ///< counts dials; chooses token, channel and source address
   std::string held;         ///< the bytes of a frame that isn't complete
   std::string unsent;
@@ -57,13 +58,14 @@ public:
   swarm& operator=(const swarm&) = delete;
 
   /// Opens the next connection in a closed slot.
-  void dial(client& slot, bool subscribes = true);
+  void dial(client& slot, bool subscribes = true, std::size_t node = 0);
   void send(client& to, std::string_view bytes);
   /// Clean: a close frame, then the server ends it. Otherwise the socket is closed at once.
   void close(client& which, bool clean);
 
   /// Handles what is ready, after waiting for at most `milliseconds`.
-  void turn(int milliseconds);
+  void turn(int milliseconds) { turn(milliseconds * 1e-3); }
+  void turn(double seconds);
   /// Turns until `done()`; throws, naming `what`, once the phase's time is over.
   template <class Done>
   void run_until(Done done, const char* what) {

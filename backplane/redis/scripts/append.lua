@@ -14,21 +14,25 @@ end
 local deadline, slack = tonumber(ARGV[7]), tonumber(ARGV[12])
 local stamp = string.format('%013.0f', now)
 
--- An append's answer: "epoch sequence offset", or a letter: L late, N no replica, D and the first answer.
+-- What is handed on of a publication, before its epoch, channel and text: their sizes, its sequence number and offset.
+local publication_head = '<I4I2I2I8I8'
+
+-- Three answers: epoch, sequence, offset. Instead of the epoch: L late, N no replica, O no memory, D and the first
+-- answer of that key, a point when nobody listens and nothing is kept.
 local function append(name, keep, body, key, key_life)
-  if now > deadline then return 'L' end
-  if keep.replicated and replicas == '0' then return 'N' end
+  if now > deadline then return 'L', 0, 0 end
+  if keep.replicated and replicas == '0' then return 'N', 0, 0 end
   local logs = keep.size > 0 and not keep.skip
   local record
   if key ~= '' then
     record = prefix .. 'k:' .. name .. '\0' .. key
     local first = redis.call('GET', record)
-    if first then return 'D ' .. first end
+    if first then return 'D ' .. first, 0, 0 end
   end
   local c = open(name, logs)
   if not c then -- nobody listens and nothing is kept
     if record then redis.call('SET', record, '. 0', 'PX', key_life + slack) end
-    return '. 0 0'
+    return '.', 0, 0
   end
   local text, o = stamp .. body, 0
   if logs then
@@ -38,9 +42,9 @@ local function append(name, keep, body, key, key_life)
     end
     -- About the size: exact trimming costs twice what the rest of this command does, and frees no memory either.
     -- Readers go no further back than the size.
-    local added = redis.pcall('XADD', log_of(name), 'MAXLEN', '~', keep.most, string.format('%d-0', c.o + 1), 'd', text)
+    local added = redis.pcall('XADD', log_of(name), 'MAXLEN', '~', keep.most, string.format('%d', c.o + 1), 'd', text)
     if type(added) == 'table' and added.err then
-      if string.find(added.err, 'OOM', 1, true) then return 'O' end
+      if string.find(added.err, 'OOM', 1, true) then return 'O', 0, 0 end
       begin_log(c) -- the stream was ahead of the hash: one of them isn't ours any more
       redis.call('XADD', log_of(name), '1-0', 'd', text)
     end
@@ -56,10 +60,10 @@ local function append(name, keep, body, key, key_life)
   keep_alive(c, math.max(keep.ttl, key_life))
   local epoch = epoch_of(c)
   if #c.others > 0 then
-    hand_on(c, string.format('P%s %d %d %d %d\n', epoch, c.s, o, #name, #text) .. name .. text)
+    hand_on(c, 'P' .. struct.pack(publication_head, #text, #name, #epoch, c.s, o) .. epoch .. name .. text)
   end
   if record then
     redis.call('SET', record, string.format('%s %d', o > 0 and epoch or '.', o), 'PX', key_life + slack)
   end
-  return string.format('%s %d %d', epoch, c.s, o)
+  return epoch, c.s, o
 end

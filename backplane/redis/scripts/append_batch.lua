@@ -1,22 +1,110 @@
--- A batch that only appends, which is most of them: a script defines its functions anew for each call, so this one has
--- no others. Arguments and answer as in `batch.lua`.
-local before
-if stored == ARGV[6] then before = cmsgpack.unpack(redis.call('HGET', own, 'answers')) end
+-- A batch that only appends, which is most of them: what Redis spends its time with. So the usual publication (the
+-- channel is there and needs no renewal, no idempotency key) is done in one plain loop without functions, which a script
+-- would define anew for each call; all else by `append`, as in `batch.lua`. Arguments as there.
+-- Returns: APPENDED, Redis time, '', the answers packed, flat: three for each step as `append` has them.
+if stored == ARGV[6] then return {'APPENDED', now, '', redis.call('HGET', own, 'answers')} end
 
-local out, kept = {'OK', now, ''}, {}
-local i, last, step = 15, #ARGV, 0
+local call, pack, unpack, sub = redis.call, struct.pack, struct.unpack, string.sub
+local in_time, least = now <= tonumber(ARGV[7]), tonumber(ARGV[10])
+local generation, time_text = '.' .. gen, string.format('%013.0f', now)
+local keep, size, ttl, life
+local held, key, raw, o, s, h, y, x, v, epoch, chain, at
+local do_append
+local answers, n = {}, 0
+
+local i, last = 15, #ARGV
 while i <= last do
-  step = step + 1
-  local answer = before and before[step]
-  if ARGV[i] == 'A' then
-    answer = answer or append(ARGV[i + 1], parse_keep(ARGV[i + 2]), ARGV[i + 3], '', 0)
-    i = i + 4
-  else
-    answer = answer or append(ARGV[i + 1], parse_keep(ARGV[i + 2]), ARGV[i + 3], ARGV[i + 4], tonumber(ARGV[i + 5]))
-    i = i + 6
+  local plain, name, done = ARGV[i] == 'A', ARGV[i + 1], false
+  if ARGV[i + 2] ~= keep then
+    keep = ARGV[i + 2]
+    size, ttl = string.match(keep, '^(%d+) (%d+)$') -- nothing with flags
+    ttl = tonumber(ttl)
+    life = ttl and math.max(ttl, least)
   end
-  kept[step], out[step + 3] = answer, answer
+  if plain and size and in_time then
+    if name ~= held then
+      key, held = prefix .. 'c:' .. name, nil
+      raw = call('GET', key)
+      if raw then
+        o, s, h, y, x, v, epoch, chain, at = unpack('<I6I6I6I6I6I6ss', raw)
+        if sub(epoch, -#generation) == generation and now + life <= x then held = name end
+      end
+    end
+    if held then
+      local text, offset = time_text .. ARGV[i + 3], 0
+      if size == '0' then
+        done = true
+      elseif h > now and now + ttl <= y then
+        -- About the size, as in `append`, which an error is left to.
+        local id = redis.pcall('XADD', prefix .. 'h:' .. name, 'MAXLEN', '~', size, string.format('%d', o + 1), 'd', text)
+        if type(id) == 'string' then
+          o, h, done = o + 1, now + ttl, true
+          offset = o
+        end
+      end
+      if done then
+        s = s + 1
+        for j = at, #raw, inbox_length do
+          local other = sub(raw, j, j + inbox_length - 1)
+          if other ~= inbox then
+            local pieces = entries[other]
+            if not pieces then
+              pieces = {}
+              entries[other], boxes[#boxes + 1] = pieces, other
+            end
+            local m = #pieces
+            pieces[m + 1], pieces[m + 2] = 'P', pack('<I4I2I2I8I8', #text, #name, #epoch, s, offset)
+            pieces[m + 3], pieces[m + 4], pieces[m + 5] = epoch, name, text
+          end
+        end
+        answers[n + 1], answers[n + 2], answers[n + 3] = epoch, s, offset
+        -- The next one of the same channel goes on from here.
+        if ARGV[i + 5] ~= name or ARGV[i + 4] ~= 'A' or ARGV[i + 6] ~= keep then
+          call('SET', key, pack('<I6I6I6', o, s, h) .. sub(raw, 19), 'KEEPTTL')
+          held = nil
+        end
+      end
+    end
+  end
+  if not done then
+    if not do_append then
+      --@ channel append
+      do_append = function(channel, keep_text, ...)
+        local answer, sequence, offset = append(channel, parse_keep(keep_text), ...)
+        write_channels()
+        channels, touched = {}, {}
+        return answer, sequence, offset
+      end
+    end
+    if held then call('SET', key, pack('<I6I6I6', o, s, h) .. sub(raw, 19), 'KEEPTTL') end
+    held = nil
+    local keyed = ARGV[i] == 'K'
+    answers[n + 1], answers[n + 2], answers[n + 3] =
+      do_append(name, keep, ARGV[i + 3], keyed and ARGV[i + 4] or '', keyed and tonumber(ARGV[i + 5]) or 0)
+  end
+  n = n + 3
+  i = i + (plain and 4 or 6)
 end
-write_channels()
-redis.call('HSET', own, 'batch', ARGV[6], 'answers', cmsgpack.pack(kept))
-return out
+for _, box in ipairs(boxes) do
+  -- Null: its node's lease ran out. Whoever comes by takes it out of the occupancy.
+  if not call('XADD', prefix .. 'i:' .. box, 'NOMKSTREAM', 'MAXLEN', '~', ARGV[11], '1-*', 'b', table.concat(entries[box])) then
+    i = 15
+    while i <= last do
+      key = prefix .. 'c:' .. ARGV[i + 1]
+      raw = call('GET', key)
+      if raw then
+        at = select(9, unpack('<I6I6I6I6I6I6ss', raw))
+        local kept = {sub(raw, 1, at - 1)}
+        for j = at, #raw, inbox_length do
+          local other = sub(raw, j, j + inbox_length - 1)
+          if other ~= box then kept[#kept + 1] = other end
+        end
+        call('SET', key, table.concat(kept), 'KEEPTTL')
+      end
+      i = i + (ARGV[i] == 'A' and 4 or 6)
+    end
+  end
+end
+local packed = cmsgpack.pack(answers)
+call('HSET', own, 'batch', ARGV[6], 'answers', packed)
+return {'APPENDED', now, '', packed}

@@ -22,11 +22,11 @@ while i <= last do
   step = step + 1
   local again = before and before[step]
   if what == 'A' then
-    answer = again or append(name, parse_keep(ARGV[i + 2]), ARGV[i + 3], '', 0)
+    answer = again or {append(name, parse_keep(ARGV[i + 2]), ARGV[i + 3], '', 0)}
     kept[step] = answer
     i = i + 4
   elseif what == 'K' then
-    answer = again or append(name, parse_keep(ARGV[i + 2]), ARGV[i + 3], ARGV[i + 4], number(ARGV[i + 5]))
+    answer = again or {append(name, parse_keep(ARGV[i + 2]), ARGV[i + 3], ARGV[i + 4], number(ARGV[i + 5]))}
     kept[step] = answer
     i = i + 6
   elseif what == 'S' then
@@ -113,7 +113,7 @@ while i <= last do
   end
   out[#out + 1] = answer
 end
-write_channels()
+write_all()
 if keeping then redis.call('HSET', own, 'batch', ARGV[6], 'answers', cmsgpack.pack(kept)) end
 if asks_last then
   local state = redis.call('XINFO', 'STREAM', prefix .. 'i:' .. inbox)

@@ -7,8 +7,8 @@ local function enroll(name, keep, epoch, s, o, most)
   local there = false
   for _, other in ipairs(c.others) do there = there or other == inbox end
   if not there then
-    redis.call('HSET', hash_of(name), inbox, '1')
     c.others[#c.others + 1] = inbox
+    dirty(c)
   end
   keep_alive(c, keep.ttl)
   local out = {epoch_of(c), c.s, c.o, c.v, 0, 0}
@@ -25,7 +25,7 @@ local function vacate(name, keep)
   for i, other in ipairs(c.others) do
     if other == inbox then
       table.remove(c.others, i)
-      redis.call('HDEL', hash_of(name), inbox)
+      dirty(c)
       keep_alive(c, keep.ttl)
       break
     end

@@ -32,6 +32,20 @@ std::string text(const std::vector<word>* all) {
   return out;
 }
 
+/// Of channel "c1", "body", with a size of its own choice.
+std::string publication_entry(char body_size) {
+  std::string out("P");
+  const auto number = [&](int n, int bytes) {
+    (out += static_cast<char>(n)).append(static_cast<std::size_t>(bytes - 1), '\0');
+  };
+  number(body_size, 4);
+  number(2, 2);
+  number(3, 2);
+  number(7, 8);
+  number(3, 8);
+  return out + "E.Gc1body";
+}
+
 struct queue : batcher<word> {
   using batcher::batcher;
   bool add(std::string what, milliseconds until = 0ms) {
@@ -211,7 +225,7 @@ TEST_CASE("wire: publications, members and entries come back as they were; other
   CHECK(decode_member(encode_member(who)) == who);
   CHECK_FALSE(decode_member("xyz"));
 
-  const std::string entry = "PE.G 7 3 2 4\nc1body" + std::string("ME.G 8 2 3 5 u\nc:2member").substr(0, 23);
+  const std::string entry = publication_entry(4) + std::string("ME.G 8 2 3 5 u\nc:2member").substr(0, 23);
   std::string seen;
   const auto note = [&](const handed_on& each) {
     seen += std::string(each.what == handed_on::kind::presence ? "M " : "P ") + std::string(each.epoch) + " " +
@@ -220,7 +234,7 @@ TEST_CASE("wire: publications, members and entries come back as they were; other
   };
   CHECK(decode_entry(entry, note));
   CHECK(seen == "P E.G 7 3 c1 body; M E.G 8 2 c:2 membe; ");
-  CHECK_FALSE(decode_entry("PE.G 7 3 2 400\nc1body", note));
+  CHECK_FALSE(decode_entry(publication_entry(100), note));
   CHECK_FALSE(decode_entry("rubbish", note));
 }
 
