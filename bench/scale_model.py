@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SLOTS = 16_384
+NODE_CPU = "a node's CPU"
 SAMPLE = 30_000  # channels of a class that are really hashed and occupied
 COSTS = json.loads((Path(__file__).parent / "scale_costs.json").read_text())
 
@@ -110,10 +111,12 @@ def batch_of(rate, cycle):
     return rate * cycle + math.exp(-rate * cycle)
 
 
-def primary_load(partitions, nodes, publishing, rtt):
+def primary_load(partitions, nodes, publishing, rtt, measured=False):
     """`partitions`: (publications a second, other nodes each, bytes each) of each. Returns utilization, batch, latency (us)
-    and the parts of the load; utilization 1 and more: it can't be done."""
+    and the parts of the load; utilization 1 and more: it can't be done. `measured`: `rtt` is the whole time from asking to
+    the answer; publications wait half a cycle on the mean before theirs begins."""
     wait, out = 0.0, {}
+    if measured: rtt = rtt * 2 / 3
     for _ in range(60):
         work = {"calls": 0.0, "publications": 0.0, "inboxes": 0.0, "reads": 0.0, "leases": 0.0}
         calls = carried = 0.0
@@ -122,7 +125,7 @@ def primary_load(partitions, nodes, publishing, rtt):
             if rate <= 0: continue
             each = rate / publishing / 1e6  # of one node, a microsecond
             service = out.get("service", cost("redis_call") + cost("redis_publication"))
-            batch = min(batch_of(each, rtt + wait + service), 128)
+            batch = min(batch_of(each, rtt if measured else rtt + wait + service), 128)
             made = rate / batch
             reached = (nodes - 1) * (1 - (1 - min(1, others / max(nodes - 1, 1))) ** batch) if nodes > 1 else 0
             entries = made * reached
@@ -202,7 +205,7 @@ def evaluate(plan, seed=1):
     }
     busiest = max(primaries, key=lambda each: each["used"])
     limits = {
-        "a node's CPU": sum(node_work.values()) / 1e6 / plan.cores,
+        NODE_CPU: sum(node_work.values()) / 1e6 / plan.cores,
         "the busiest primary's CPU": busiest["used"],
         "a primary's connections": max(each["connections"] for each in primaries) / cost("redis_maxclients"),
         "a node's network": out_bytes * 8 / cost("network_bits"),

@@ -51,6 +51,12 @@ std::optional<link::clock::time_point> lane::waiting_since() const {
   return sent_.front();
 }
 
+std::optional<link::clock::time_point> lane::silent_since() const {
+  const auto own = waiting_since();
+  if (!own || !wire_) return own;
+  return std::max(*own, wire_->silent_since().value_or(*own));
+}
+
 link_pool::link_pool(runtime::loop& home, link::target usual, std::chrono::milliseconds patience) :
     home_(home), usual_(std::move(usual)), patience_(patience) {}
 
@@ -116,7 +122,7 @@ void link_pool::leave(lane& who) {
     if (line) line->close();
     return;
   }
-  const auto since = w.line->waiting_since();
+  const auto since = w.line->silent_since();
   if (link::clock::now() - since.value_or(w.up ? link::clock::now() : w.begun) < patience_) return;
   const auto line = w.line;
   line->close();

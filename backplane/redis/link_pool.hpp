@@ -34,6 +34,7 @@ public:
   void send(const std::vector<std::string_view>& words, link::on_reply then);
   void close();
   [[nodiscard]] std::optional<link::clock::time_point> waiting_since() const;
+  [[nodiscard]] std::optional<link::clock::time_point> silent_since() const;
   [[nodiscard]] const endpoint& where() const { return where_; }
 
 private:
