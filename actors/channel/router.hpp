@@ -16,6 +16,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 namespace plexus::channel {
@@ -42,6 +43,10 @@ public:
 
   channel_table(runtime::runtime& runtime, runtime::loop& home, backplane::backplane& plane,
                 std::shared_ptr<const config::settings> settings);
+  /// Actors that end with it want to erase themselves, and find it empty.
+  ~channel_table() { const auto all = std::exchange(channels_, {}); }
+  channel_table(const channel_table&) = delete;
+  channel_table& operator=(const channel_table&) = delete;
 
   /// Finds or makes the channel's actor. Null where the namespace isn't configured (any more).
   entry* get(std::string_view name);

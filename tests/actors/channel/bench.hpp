@@ -46,7 +46,7 @@ struct bench final : backplane::listener {
       plane(
           store, name, *this, [this](std::string_view, std::function<void()> work) { queue.push_back(work); },
           [this] { return now; }),
-      it(std::make_shared<channel::channel>(std::make_shared<const std::string>("chat:x"), options, loops, plane,
+      it(std::make_shared<plexus::channel::channel>(std::make_shared<const std::string>("chat:x"), options, loops, plane,
                                             port)) {}
 
   void published(const std::string&, protocol::publication_ptr what) override { it->on_published_elsewhere(what); }
@@ -86,7 +86,7 @@ struct bench final : backplane::listener {
   std::deque<std::function<void()>> queue;
   noted_port port;
   backplane::memory_backplane plane;
-  std::shared_ptr<channel::channel> it;
+  std::shared_ptr<plexus::channel::channel> it;
   std::vector<std::pair<std::string, outcome<subscribed>>> answers;
   std::vector<outcome<backplane::appended>> appends;
 };
