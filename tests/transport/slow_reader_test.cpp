@@ -43,7 +43,7 @@ public:
                                        std::make_shared<connection::token_verifier>(settings_->client.token), ""}));
     REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends_.data()) == 0);
     ++transport.sockets;
-    transport.adopt_socket(ends_[0], false, false);
+    transport.adopt_socket(ends_[0], false);
     say("GET /connection/websocket HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n");
     command(R"({"id":1,"connect":{}})");
