@@ -85,7 +85,7 @@ bool loop_transport::take_place() {
 }
 
 session_id loop_transport::free_slot() {
-  std::uint32_t index;
+  std::uint32_t index = 0;
   if (free_slots_.empty()) {
     index = static_cast<std::uint32_t>(slots_.size());
     slots_.emplace_back();

@@ -70,7 +70,7 @@ outbound::result outbound::write_to(int socket) {
       if (count == pieces.size()) break;
       pieces[count++] = {s.data->bytes.data() + s.from, s.size()};
     }
-    ssize_t sent;
+    ssize_t sent = 0;
     if (count == 1) {
       sent = ::send(socket, pieces[0].iov_base, pieces[0].iov_len, MSG_NOSIGNAL | MSG_DONTWAIT);
     } else {

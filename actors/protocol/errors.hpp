@@ -1,7 +1,7 @@
 #pragma once
 // The one table of what can be answered to a client: error codes of replies, codes of unsubscribe pushes, and the
-// close codes of a connection. Source: the Centrifuge client protocol, version 2. `docs/errors.md` and
-// `docs/what-happens-when.md` explain each to users; `tests/actors/protocol/errors_test.cpp` keeps the lists equal.
+// close codes of a connection. Source: the Centrifuge client protocol, version 2. The page
+// `docs/what-happens-when.md` explains each; `tests/actors/protocol/errors_test.cpp` keeps the lists equal.
 
 #include <cstdint>
 #include <span>

@@ -72,7 +72,7 @@ loop* loop::current() noexcept {
 }
 
 void loop::post(task work) {
-  bool first;
+  bool first = false;
   {
     std::lock_guard guard(inbox_mutex_);
     first = inbox_.empty();

@@ -244,8 +244,8 @@ async def test_who_does_not_read_a_large_answer_goes_too(plexus, bystander):
     deaf.close()
 
 
-async def test_under_tls_what_is_encrypted_counts(secure, authority):
-    """Each of them holds some 64 kB beyond its queue, in records that can't be dropped: they go, and it comes back."""
+async def test_under_tls_they_are_cut_off_and_the_memory_is_back(secure, authority):
+    """Each holds some 64 kB beyond its queue, in records that cannot be dropped any more."""
     bound = 500_000
     node = await secure(
         {"node": {"max_queue_memory": bound}, "client": {"max_queue_size": 64 * MB, "ping_interval": "0s"}}

@@ -280,7 +280,7 @@ async def test_too_many_connections_of_one_user(plexus, wire):
     node = await plexus({"client": {"max_connections_per_user": 2}})
     first, _ = await wire(node, "ann"), await wire(node, "ann")
     third = await wire(node, None)
-    assert await outcome(third, third.connect(token("ann"))) == 3504
+    assert await outcome(third.connect(token("ann"))) == 3504
     await wire(node, "bob")
     await first.close()
     await wire(node, "ann")
