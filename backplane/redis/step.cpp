@@ -140,6 +140,10 @@ struct writer {
     to.add(s.bytes);
     to.add(s.generation);
   }
+  void operator()(const bye_step&) {
+    to.add("Z");
+    to.add(of.channel);
+  }
   void operator()(const sync_step&) {
     to.add("Y");
     to.add(of.channel);
