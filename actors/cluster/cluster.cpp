@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <optional>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
 namespace plexus::cluster {
@@ -35,6 +36,7 @@ struct cluster::state final : std::enable_shared_from_this<cluster::state> {
 
     state& of;
     std::uint64_t id = 0;
+    std::size_t bytes = 0;
     std::string subject;
     bool to_all = false;
     std::string to;                                     // otherwise; as given
@@ -64,6 +66,7 @@ struct cluster::state final : std::enable_shared_from_this<cluster::state> {
   void on_answer(const std::string& from, message what);
   void take(question& q, const std::string& from, message what);
   void on_question(const std::string& from, message what);
+  void on_goodbye(const std::string& from);
   void finish_if_complete(question& q);
   void give_up(std::uint64_t id);
   void finish(question& q);
@@ -92,7 +95,9 @@ struct cluster::state final : std::enable_shared_from_this<cluster::state> {
   // On the home loop.
   std::uint64_t last_id = 0;
   std::unordered_map<std::uint64_t, std::unique_ptr<question>> open;
-  names known; // as last heard; without this node
+  std::size_t open_bytes = 0;
+  names known;                          // as last heard; without this node
+  std::unordered_set<std::string> gone; // said goodbye, and may be on a list still
   assembler parts;
   std::vector<std::pair<std::shared_ptr<message>, bool>> lookers;
   lookup_timer lookup{*this};
@@ -106,11 +111,13 @@ void cluster::state::begin(std::unique_ptr<question> q, std::string body, millis
   asked.add();
   auto& it = *q;
   it.id = ++last_id;
-  const bool full = open.size() >= max_questions;
+  it.bytes = body.size();
+  it.got.busy = open.size() >= max_questions || open_bytes + it.bytes > max_question_bytes;
+  open_bytes += it.bytes;
   open.emplace(it.id, std::move(q));
-  if (full || body.size() > max_body) {
-    runtime::log::warn("cluster", full ? "too many questions wait for answers" : "a question is too long",
-                       {{"subject", it.subject}});
+  if (it.got.busy || it.bytes > max_body) {
+    runtime::log::debug("cluster", it.got.busy ? "too many questions wait for answers" : "a question is too long",
+                        {{"subject", it.subject}, {"bytes", it.bytes}});
     lost_messages.add();
     return give_up(it.id);
   }
@@ -216,8 +223,13 @@ void cluster::state::send(const std::string& to, const message& what, const std:
 
 void cluster::state::note_peers(const std::vector<backplane::peer>& all) {
   known.clear();
+  std::unordered_set<std::string> still_listed;
   for (const auto& each : all)
-    if (each.uid != plane.uid()) known.emplace(each.uid, each.name);
+    if (gone.contains(each.uid))
+      still_listed.insert(each.uid);
+    else if (each.uid != plane.uid())
+      known.emplace(each.uid, each.name);
+  gone = std::move(still_listed);
   parts.keep_only([this](const std::string& uid) { return known.contains(uid); });
 }
 
@@ -280,6 +292,7 @@ void cluster::state::give_up(std::uint64_t id) {
 
 void cluster::state::finish(question& q) {
   q.disarm();
+  open_bytes -= q.bytes;
   silence.add(q.got.silent.size());
   if (q.to_all && (!q.got.silent.empty() || q.got.unsure)) {
     std::sort(q.got.silent.begin(), q.got.silent.end());
@@ -320,6 +333,24 @@ void cluster::state::on_question(const std::string& from, message what) {
   });
 }
 
+// It answered what it could; what it hasn't is taken for a node that wasn't there.
+void cluster::state::on_goodbye(const std::string& from) {
+  gone.insert(from);
+  known.erase(from);
+  std::vector<question*> waited;
+  for (auto& [id, q] : open)
+    if (q->waiting.contains(from)) waited.push_back(q.get());
+  for (auto* q : waited) {
+    q->waiting.erase(from);
+    if (q->to_all) {
+      finish_if_complete(*q);
+    } else {
+      q->got.unknown = true;
+      give_up(q->id);
+    }
+  }
+}
+
 // -- from outside
 
 cluster::cluster(runtime::runtime& loops, backplane::backplane& plane, std::string name) :
@@ -353,6 +384,13 @@ void cluster::ask(std::string node, std::string subject, std::string body, milli
   begin(false, std::move(node), std::move(subject), std::move(body), timeout, std::move(then));
 }
 
+void cluster::leave(std::function<void()> then) {
+  state_->home.post([self = state_, asker = &state_->loop_or_first(), then = std::move(then)] {
+    const auto part = to_parts({message::kind::goodbye, 0, {}, {}}).front();
+    self->plane.send({}, part, [asker, then](const auto&) { asker->post([then] { then(); }); });
+  });
+}
+
 const std::string& cluster::uid() const noexcept {
   return state_->plane.uid();
 }
@@ -368,7 +406,9 @@ void cluster::received(const std::string& from, std::string_view bytes) {
     runtime::log::warn("cluster", "a message of another node makes no sense or lacks a part", {{"from", from}});
   }
   if (!what) return;
-  if (what->what == message::kind::question)
+  if (what->what == message::kind::goodbye)
+    state_->on_goodbye(from);
+  else if (what->what == message::kind::question)
     state_->on_question(from, std::move(*what));
   else
     state_->on_answer(from, std::move(*what));

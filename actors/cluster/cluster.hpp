@@ -27,10 +27,11 @@ struct answers {
   std::vector<std::string> silent; ///< names of nodes that did not answer in time, or can't answer such a question
   bool unsure = false; ///< the backplane could not say which nodes there are: others may not have been asked at all
   bool unknown = false; ///< `ask`: there is no such node
+  bool busy = false;    ///< nobody else was asked: too many questions wait already
 };
 
-/// Questions of this node that wait for answers; one more is answered at once, with everyone silent.
-inline constexpr std::size_t max_questions = 10'000;
+/// Questions of this node that wait for answers, and their bytes together; one more is answered at once (`busy`).
+inline constexpr std::size_t max_questions = 10'000, max_question_bytes = 64 << 20;
 
 /// One a node. Any loop may call; the state is kept on the loop of the empty channel name. What it refers to
 /// outlives it.
@@ -56,6 +57,10 @@ public:
   /// Asks one node by uid, or by name where that is no uid. `silent` is then `node` as given.
   /// Questions of one loop to one node arrive in the order in which they were asked.
   void ask(std::string node, std::string subject, std::string body, milliseconds timeout, done then);
+
+  /// The node ends: nobody waits for its answers any more. `then` once, on the loop that called, when the others
+  /// are being told, or can't be.
+  void leave(std::function<void()> then);
 
   /// This node's.
   [[nodiscard]] const std::string& uid() const noexcept;

@@ -8,7 +8,7 @@ namespace plexus::cluster {
 
 namespace {
 
-constexpr std::string_view letters = "QAN"; // by kind
+constexpr std::string_view letters = "QANG"; // by kind
 
 /// "Q ID PART LAST SUBJECT\n", then the part's share of the body. LAST is 1 for the last one.
 struct heading {

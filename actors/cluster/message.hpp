@@ -1,6 +1,6 @@
 #pragma once
-// What nodes send each other, as bytes: a question, its answer, or the word that nobody there answers such
-// questions. A long one goes in parts, one behind the other. Pure.
+// What nodes send each other, as bytes: a question, its answer, the word that nobody there answers such questions,
+// or that the node ends. A long one goes in parts, one behind the other. Pure.
 
 #include <cstdint>
 #include <optional>
@@ -17,7 +17,7 @@ inline constexpr std::size_t max_body = 16 << 20;
 inline constexpr std::size_t max_part = 256 << 10;
 
 struct message {
-  enum class kind : std::uint8_t { question, answer, nobody };
+  enum class kind : std::uint8_t { question, answer, nobody, goodbye };
   kind what = kind::question;
   std::uint64_t id = 0; ///< the asker's, the same for the answer
   std::string subject;  ///< of a question; without line breaks

@@ -98,7 +98,8 @@ node::parts::parts(const config::settings& s) :
     nodes(loops, *plane, name),
     channels(loops, *plane, settings.get()),
     clients(loops.size()),
-    sessions(uid) {
+    sessions(uid),
+    sessions_anywhere(nodes, sessions) {
   listener.connect(channels, nodes);
   listener.connect_environments([this](const news::environment_work& work) {
     for (unsigned i = 0; i < loops.size(); ++i)
@@ -140,7 +141,7 @@ void node::parts::add_routes() {
   using where = transport::site::port;
   auto get = [this] { return settings.get(); };
   auto api = std::make_shared<transport::api::api_handler>(
-      loops, channels, clients, *plane, get, transport::api::node_identity{uid, name, PLEXUS_VERSION});
+      loops, channels, clients, *plane, nodes, get, transport::api::node_identity{uid, name, PLEXUS_VERSION});
   site.add("/api", where::internal_first, api);
   site.add("/api/openapi.json", where::internal_first, std::make_shared<transport::api::openapi_handler>());
   site.add("/api/", where::internal_first, api);
@@ -166,7 +167,8 @@ void node::parts::add_routes() {
              }
              return out;
            }));
-  site.add("/emulation", where::public_only, std::make_shared<transport::emulation_handler>(sessions, get));
+  site.add("/emulation", where::public_only,
+           std::make_shared<transport::emulation_handler>(sessions_anywhere, get));
   auto demo = std::make_shared<transport::demo_handler>(get);
   site.add("/", where::public_only, demo);
   site.add("/demo/", where::public_only, demo);
@@ -187,11 +189,17 @@ void node::parts::on_signal(int which) {
   }
   if (now == phase::serving)
     drain();
-  else
+  else if (now == phase::draining)
     end();
+  else
+    stop();
 }
 
 void node::parts::pulse() {
+  if (now == phase::leaving) {
+    runtime::log::warn("node", "the backplane did not answer the farewell; others will notice by the lease");
+    return stop();
+  }
   if (now == phase::draining) {
     if (limit.clients == 0 || loops.at(0).now() >= drain_end) {
       end();
@@ -240,10 +248,20 @@ void node::parts::drain() {
 }
 
 void node::parts::end() {
-  if (now == phase::ended) return;
-  now = phase::ended;
+  if (now >= phase::leaving) return;
+  now = phase::leaving;
   public_port->stop();
   if (internal_port) internal_port->stop();
+  if (!redis || failure || !plane->check().ready) return stop();
+  loops.at(0).arm(timer, loops.at(0).now() + farewell_time);
+  auto farewell = [this] { redis->farewell([this] { loops.at(0).post([this] { stop(); }); }); };
+  loops.on_each([this](runtime::loop& l) { transports[l.index()]->shut(); },
+                [this, farewell] { nodes.leave([this, farewell] { loops.at(loops.size() - 1).post(farewell); }); });
+}
+
+void node::parts::stop() {
+  if (now == phase::ended) return;
+  now = phase::ended;
   boost::system::error_code ignored;
   signals->cancel(ignored);
   timer.disarm();

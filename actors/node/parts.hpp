@@ -12,7 +12,7 @@
 #include "backplane/redis/redis_backplane.hpp"
 #include "transport/acceptor.hpp"
 #include "transport/loop_transport.hpp"
-#include "transport/stream/gateway.hpp"
+#include "transport/stream/cluster_sessions.hpp"
 
 #include <boost/asio/signal_set.hpp>
 
@@ -65,6 +65,7 @@ struct node::parts {
   transport::site site;
   transport::client_limit limit;
   transport::local_sessions sessions;
+  transport::cluster_sessions sessions_anywhere;
   std::vector<std::unique_ptr<transport::loop_transport>> transports;
   std::vector<caf::actor> transport_actors;
   transport::tls::context_ptr tls;                 ///< null: the public port speaks plain text; loop 0
@@ -72,7 +73,7 @@ struct node::parts {
   std::unique_ptr<transport::acceptor> public_port, internal_port;
 
   // Loop 0 only.
-  enum class phase { serving, draining, ended };
+  enum class phase { serving, draining, leaving, ended };
   phase now = phase::serving;
   std::unique_ptr<boost::asio::signal_set> signals;
   reader reload;
@@ -84,6 +85,7 @@ struct node::parts {
   } timer{*this};
   std::chrono::steady_clock::time_point drain_end{};
 
+  static constexpr std::chrono::milliseconds farewell_time{1000};
   static constexpr std::size_t trim_after = 1000;
   std::size_t most_clients = 0; ///< since memory was given back
 
@@ -96,7 +98,9 @@ struct node::parts {
   void on_signal(int which);
   void pulse();
   void drain();
+  /// Closes what is open and takes leave of the other nodes; then `stop`, at the latest after `farewell_time`.
   void end();
+  void stop();
   void apply(const config::settings& fresh);
   /// What the public port goes by, with the certificate as its files say now. Where they can't be used: the one
   /// before, and an error in the log.

@@ -200,18 +200,37 @@ struct api_error {
   std::string message; ///< empty: the standard one
 };
 
-using api_answer = std::variant<api_result, api_error>;
+/// A result without those nodes that did not answer in time.
+struct api_partial {
+  api_result what;
+  std::vector<std::string> silent; ///< their names
+  bool unsure = false;             ///< which nodes there are could not be found out
+};
+
+using api_answer = std::variant<api_result, api_error, api_partial>;
 
 struct batch_reply {
   std::string_view method; ///< of the command answered; not looked at for an error
   api_answer what;
 };
 
+// ---- Between nodes.
+
+/// The request as a body that `decode_api` reads, for another node.
+std::string encode_api_request(const subscribe_request& what);
+std::string encode_api_request(const unsubscribe_request& what);
+std::string encode_api_request(const disconnect_request& what);
+std::string encode_api_request(const refresh_request& what);
+
+std::string encode_node_info(const node_info& what);
+/// Nothing for what isn't one.
+std::optional<node_info> decode_node_info(std::string_view text);
+
 /// Appends the object that stands under `result`.
 void encode_api_result(std::string& out, const api_result& what);
 /// Appends `{"code","message"}`.
 void encode_api_error(std::string& out, const api_error& what);
-/// Appends `{"result":...}` or `{"error":...}`.
+/// Appends `{"result":...}` or `{"error":...}`; beside a partial result `silent`, a list, and `unsure` where it is.
 void encode_api_answer(std::string& out, const api_answer& what);
 /// Appends `{"replies":[...]}`, the whole answer to a batch.
 void encode_api_batch(std::string& out, const std::vector<batch_reply>& replies);

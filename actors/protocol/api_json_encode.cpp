@@ -78,7 +78,31 @@ void append_reply(std::string& out, const info_result& what) {
   to.close();
 }
 
+/// The result under `name`, or the error; who is missing stands beside it.
+void append_answer(object_writer& to, std::string& out, std::string_view name, const api_answer& what) {
+  if (const auto* error = std::get_if<api_error>(&what)) {
+    to.key("error");
+    encode_api_error(out, *error);
+    return;
+  }
+  to.key(name);
+  const auto* partial = std::get_if<api_partial>(&what);
+  encode_api_result(out, partial == nullptr ? std::get<api_result>(what) : partial->what);
+  if (partial == nullptr) return;
+  to.key("silent");
+  out += '[';
+  json::append_all(out, partial->silent, [&](const std::string& node) { json::append_string(out, node); });
+  out += ']';
+  to.flag("unsure", partial->unsure);
+}
+
 } // namespace
+
+std::string encode_node_info(const node_info& what) {
+  std::string out;
+  append_reply(out, what);
+  return out;
+}
 
 void encode_api_result(std::string& out, const api_result& what) {
   std::visit([&](const auto& one) { append_reply(out, one); }, what);
@@ -94,13 +118,7 @@ void encode_api_error(std::string& out, const api_error& what) {
 
 void encode_api_answer(std::string& out, const api_answer& what) {
   object_writer to(out);
-  if (const auto* error = std::get_if<api_error>(&what)) {
-    to.key("error");
-    encode_api_error(out, *error);
-  } else {
-    to.key("result");
-    encode_api_result(out, std::get<api_result>(what));
-  }
+  append_answer(to, out, "result", what);
   to.close();
 }
 
@@ -110,13 +128,7 @@ void encode_api_batch(std::string& out, const std::vector<batch_reply>& replies)
   out += '[';
   json::append_all(out, replies, [&](const batch_reply& answered) {
     object_writer one(out);
-    if (const auto* error = std::get_if<api_error>(&answered.what)) {
-      one.key("error");
-      encode_api_error(out, *error);
-    } else {
-      one.key(answered.method);
-      encode_api_result(out, std::get<api_result>(answered.what));
-    }
+    append_answer(one, out, answered.method, answered.what);
     one.close();
   });
   out += ']';

@@ -77,6 +77,9 @@ public:
   /// Connects, and again after each doubt. `done` hears of the first time it is up, or of a fault that stays.
   void start(std::function<void(const start_result&)> done);
   void stop();
+  /// The node ends: gives up its members, its channels and its lease, then stops. `done` once, at once where Redis
+  /// is away; nothing may be asked any more.
+  void farewell(std::function<void()> done);
 
   /// Takes a step; its answer comes through the executor, at the latest when its time is over.
   void ask(step what);
@@ -193,6 +196,8 @@ private:
   std::shared_ptr<link> inbox_link_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
   std::function<void(const start_result&)> started_;
+  std::function<void()> leaving_; ///< set: the farewell is under way
+  milliseconds farewell_until_{0};
   std::unique_ptr<pulse_timer> timer_;
   milliseconds opened_{0}, next_attempt_{0}, retry_{0}, down_since_{0}, paused_until_{0}, located_{0};
   bool notices_known_ = false; ///< the listener was told all since the connection came up for the first time

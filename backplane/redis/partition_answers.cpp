@@ -162,6 +162,10 @@ void partition::answer_step(step& of, const reply& r) {
         } else if constexpr (std::is_same_v<S, send_step>) {
           const bool gone = r.text() == "G";
           reply_with(channel, s.done, gone ? outcome<nothing>(error_code::internal) : outcome<nothing>(nothing{}));
+        } else if constexpr (std::is_same_v<S, bye_step>) {
+          phase_ = phase::off;
+          stop();
+          if (const auto tell = std::exchange(leaving_, nullptr)) tell();
         } else if constexpr (std::is_same_v<S, sync_step>) {
           reply_with(channel, s.done, outcome<nothing>(nothing{}));
         } else if constexpr (std::is_same_v<S, bury_step>) {

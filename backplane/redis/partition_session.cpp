@@ -62,6 +62,26 @@ void partition::stop() {
   if (inbox_link_) inbox_link_->close();
 }
 
+// Others hear of each leave. When there are too many for the time, the lease ends all the same, and whoever notices
+// takes out the rest.
+void partition::farewell(std::function<void()> done) {
+  if (phase_ != phase::up) return done();
+  leaving_ = std::move(done);
+  farewell_until_ = now() + with_.times.farewell;
+  const auto give_up_one = [this](const std::string& channel, const retention& keep, step::body what) {
+    step one{channel, keep, {}, std::move(what)};
+    batches_.push(one, true);
+  };
+  for (const auto& [channel, clients] : members_)
+    for (const auto& [client, member] : clients) give_up_one(channel, {}, leave_step{client, {}});
+  members_.clear();
+  to_enter_.clear();
+  for (const auto& [channel, known] : views_)
+    if (!channel.empty()) give_up_one(channel, known.keep, vacate_step{});
+  give_up_one({}, {}, bye_step{});
+  flush_soon();
+}
+
 // -- connecting
 
 void partition::connect() {
@@ -243,6 +263,10 @@ void partition::pulse() {
   if (phase_ == phase::off && at >= next_attempt_) connect();
   if (phase_ != phase::off) watch_answers(at);
   if (phase_ == phase::up) {
+    if (leaving_ && at >= farewell_until_) {
+      farewell_until_ = milliseconds::max();
+      batches_.push_repair({{}, {}, {}, bye_step{}});
+    }
     // After a pause of this process too: the renewal goes first.
     if (lease_.due(at)) renew(at);
     if (with_.where->moves() && at - located_ >= milliseconds{1000}) ask_where();

@@ -239,6 +239,14 @@ void redis_backplane::sync(answer<nothing> done) {
     home_.post(ask);
 }
 
+void redis_backplane::farewell(const std::function<void()>& done) {
+  const auto left = std::make_shared<std::size_t>(partitions_.size());
+  for (auto& each : partitions_)
+    each->farewell([left, done] {
+      if (--*left == 0) done();
+    });
+}
+
 void redis_backplane::cut() {
   for (auto& each : partitions_) each->cut();
 }

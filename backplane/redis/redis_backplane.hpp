@@ -64,6 +64,11 @@ public:
   [[nodiscard]] health check() const override;
   void tick() override {}
 
+  /// The node ends cleanly: its members leave, its channels aren't occupied by it any more, and its lease is over,
+  /// all at once. On the home loop, once, where `done` is called too, soon in any case but a Redis that stands
+  /// still; nothing is called behind it.
+  void farewell(const std::function<void()>& done);
+
   /// For a scrape; any thread.
   [[nodiscard]] std::vector<runtime::metrics::sample> samples() const;
 

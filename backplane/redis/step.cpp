@@ -143,6 +143,10 @@ struct writer {
     to.add(s.bytes);
     to.add(s.generation);
   }
+  void operator()(const bye_step&) {
+    to.add("Z");
+    to.add(of.channel);
+  }
   void operator()(const sync_step&) { nobody_waits(); }
   void nobody_waits() {
     to.add("Y");

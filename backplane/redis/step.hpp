@@ -88,15 +88,16 @@ struct send_step {
   std::string generation{}; ///< in which it was first sent; empty: it wasn't yet
   answer<nothing> done;
 };
+struct bye_step {}; ///< the node ends: its inbox goes
 struct sync_step {
   answer<nothing> done; ///< when all that the inbox had then was handled
 };
 
 struct step {
-  using body =
-      std::variant<append_step, enroll_step, vacate_step, recover_step, history_step, remove_history_step,
-                   enter_step, leave_step, members_step, acquire_step, release_step, put_notice_step,
-                   drop_notice_step, notices_step, bury_step, clean_step, peers_step, send_step, sync_step>;
+  using body = std::variant<append_step, enroll_step, vacate_step, recover_step, history_step, remove_history_step,
+                            enter_step, leave_step, members_step, acquire_step, release_step, put_notice_step,
+                            drop_notice_step, notices_step, bury_step, clean_step, peers_step, send_step, bye_step,
+                            sync_step>;
   std::string channel;
   retention keep;
   milliseconds until{0}; ///< steady time at which whoever asked is told that it failed; 0: never

@@ -19,6 +19,7 @@ struct tuning {
   milliseconds sweep{60'000};         ///< every channel is registered again so often
   milliseconds first_retry{20}, last_retry{500}; ///< between attempts to connect
   milliseconds replica_wait{1000};               ///< for a replica to have a `replicated` publication
+  milliseconds farewell{500}; ///< for giving up members and channels at the end; others see to what is left then
   std::size_t inbox_entries = 16'384;            ///< batches of others that a node may be behind
   std::size_t answer_bytes = 1 << 20; ///< that reads of one batch may answer; the rest come with the next
 

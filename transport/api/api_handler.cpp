@@ -43,13 +43,14 @@ http::response refuse(const api_fault& fault, error_mode errors) {
 } // namespace
 
 api_handler::api_handler(runtime::runtime& loops, channel::channel_router& channels, connection::directory& clients,
-                         backplane::backplane& plane, settings_source settings, node_identity node) :
+                         backplane::backplane& plane, cluster::cluster& nodes, settings_source settings,
+                         node_identity node) :
     loops_(loops),
     settings_(std::move(settings)),
     channel_(channels),
-    user_(loops, clients),
-    token_(loops, plane),
-    cluster_(loops, channels, clients, std::move(node)) {}
+    user_(loops, clients, nodes),
+    token_(loops, plane, nodes),
+    cluster_(loops, channels, clients, nodes, std::move(node)) {}
 
 void api_handler::handle(const http::request& what, http::respond done) {
   auto settings = settings_();

@@ -17,12 +17,12 @@ namespace plexus::transport::api {
 /// The settings of now, for each request anew since they may be read again. Any loop calls it.
 using settings_source = std::function<std::shared_ptr<const config::settings>()>;
 
-/// One a node; any loop may call. What it refers to outlives it; the loops have stopped before it ends.
-/// Limits of the body's size are kept by the HTTP side.
+/// One a node, made before the loops start; any loop may call. What it refers to outlives it; the loops have
+/// stopped before it ends. Limits of the body's size are kept by the HTTP side.
 class api_handler final : public http::handler {
 public:
   api_handler(runtime::runtime& loops, channel::channel_router& channels, connection::directory& clients,
-              backplane::backplane& plane, settings_source settings, node_identity node);
+              backplane::backplane& plane, cluster::cluster& nodes, settings_source settings, node_identity node);
 
   void handle(const http::request& what, http::respond done) override;
 

@@ -3,14 +3,16 @@
 #include "actors/channel/channel_actor.hpp"
 #include "actors/connection/token.hpp"
 
-#include <iterator>
+#include <algorithm>
+#include <charconv>
 #include <string_view>
+#include <tuple>
+#include <unordered_map>
 #include <unordered_set>
 #include <utility>
 
 namespace plexus::transport::api {
 
-using protocol::api_result;
 using std::chrono::steady_clock;
 
 namespace {
@@ -33,32 +35,83 @@ struct loop_share {
   std::vector<std::size_t> users;
 };
 
+/// Names have no line breaks (`check_channel`). One in several nodes' lists is the sum.
+protocol::channels_result join_lists(const std::vector<cluster::reply>& from) {
+  protocol::channels_result all;
+  std::unordered_map<std::string_view, std::size_t> places; // into the lists
+  for (const auto& each : from) {
+    std::string_view left = each.body;
+    while (!left.empty()) {
+      const auto line = left.substr(0, left.find('\n'));
+      left.remove_prefix(std::min(left.size(), line.size() + 1));
+      std::uint64_t subscribers = 0;
+      const auto [end, failed] = std::from_chars(line.data(), line.data() + line.size(), subscribers);
+      if (failed != std::errc{} || end == line.data() + line.size()) continue;
+      const std::string_view name{end + 1, static_cast<std::size_t>(line.data() + line.size() - end - 1)};
+      const auto [place, is_new] = places.try_emplace(name, all.channels.size());
+      if (is_new)
+        all.channels.emplace_back(name, subscribers);
+      else
+        all.channels[place->second].second += subscribers;
+    }
+  }
+  return all;
+}
+
 } // namespace
 
 cluster_queries::cluster_queries(runtime::runtime& loops, channel::channel_router& channels,
-                                 connection::directory& clients, node_identity node) :
-    loops_(loops), channels_(channels), clients_(clients), node_(std::move(node)), started_(steady_clock::now()) {}
-
-// Each loop fills a share of its own; `on_each` hands all of them over to the last step.
+                                 connection::directory& clients, cluster::cluster& nodes, node_identity node) :
+    loops_(loops),
+    channels_(channels),
+    clients_(clients),
+    nodes_(nodes),
+    node_(std::move(node)),
+    started_(steady_clock::now()) {
+  nodes_.serve("api.channels", [this](std::string_view pattern, cluster::cluster::respond say) {
+    list_channels(std::string(pattern), std::move(say));
+  });
+  nodes_.serve("api.info", [this](std::string_view, cluster::cluster::respond say) { describe(std::move(say)); });
+}
 
 void cluster_queries::run(const caller&, protocol::channels_request what, pending_ptr to) {
-  using list = decltype(protocol::channels_result::channels);
-  auto shares = std::make_shared<std::vector<list>>(loops_.size());
-  auto work = [this, shares, pattern = std::move(what.pattern)](runtime::loop& on) {
-    auto& share = (*shares)[on.index()];
-    each_channel(channels_.table(on), [&](const std::string& name, std::uint64_t subscribers) {
-      if (pattern.empty() || connection::glob_match(pattern, name)) share.emplace_back(name, subscribers);
-    });
-  };
-  loops_.on_each(std::move(work), [shares, to = std::move(to)] {
-    protocol::channels_result all;
-    for (auto& share : *shares)
-      all.channels.insert(all.channels.end(), std::move_iterator(share.begin()), std::move_iterator(share.end()));
-    to->tell(api_result(std::move(all)));
-  });
+  ask_every_node(
+      nodes_, "api.channels", std::move(what.pattern),
+      [](const std::vector<cluster::reply>& from) { return join_lists(from); }, std::move(to));
 }
 
 void cluster_queries::run(const caller&, protocol::info_request, pending_ptr to) {
+  const auto make = [](const std::vector<cluster::reply>& from) {
+    protocol::info_result all;
+    for (const auto& each : from)
+      if (auto node = protocol::decode_node_info(each.body)) all.nodes.push_back(*std::move(node));
+    std::sort(all.nodes.begin(), all.nodes.end(),
+              [](const auto& a, const auto& b) { return std::tie(a.name, a.uid) < std::tie(b.name, b.uid); });
+    return all;
+  };
+  ask_every_node(nodes_, "api.info", {}, make, std::move(to));
+}
+
+// Each loop fills a share of its own; `on_each` hands all of them over to the last step.
+
+void cluster_queries::list_channels(std::string pattern, said then) {
+  auto shares = std::make_shared<std::vector<std::string>>(loops_.size());
+  auto work = [this, shares, pattern = std::move(pattern)](runtime::loop& on) {
+    auto& share = (*shares)[on.index()];
+    each_channel(channels_.table(on), [&](const std::string& name, std::uint64_t subscribers) {
+      if (!pattern.empty() && !connection::glob_match(pattern, name)) return;
+      share += std::to_string(subscribers);
+      share.append(1, ' ').append(name).append(1, '\n');
+    });
+  };
+  loops_.on_each(std::move(work), [shares, then = std::move(then)] {
+    std::string all;
+    for (const auto& share : *shares) all += share;
+    then(std::move(all));
+  });
+}
+
+void cluster_queries::describe(said then) {
   auto shares = std::make_shared<std::vector<loop_share>>(loops_.size());
   auto work = [this, shares](runtime::loop& on) {
     auto& share = (*shares)[on.index()];
@@ -70,7 +123,7 @@ void cluster_queries::run(const caller&, protocol::info_request, pending_ptr to)
       share.subscriptions += subscribers;
     });
   };
-  loops_.on_each(std::move(work), [this, shares, to = std::move(to)] {
+  loops_.on_each(std::move(work), [this, shares, then = std::move(then)] {
     protocol::node_info node;
     node.uid = node_.uid;
     node.name = node_.name;
@@ -85,7 +138,7 @@ void cluster_queries::run(const caller&, protocol::info_request, pending_ptr to)
       users.insert(share.users.begin(), share.users.end());
     }
     node.users = users.size();
-    to->tell(api_result(protocol::info_result{{std::move(node)}}));
+    then(encode_node_info(node));
   });
 }
 

@@ -1,9 +1,10 @@
 #pragma once
-// The API's questions about the node as a whole: each loop is asked, the answers are put together at home.
+// The API's questions about the cluster: every node asks its loops, the answers are put together where the question
+// came in.
 
 #include "actors/channel/router.hpp"
 #include "actors/connection/directory.hpp"
-#include "transport/api/pending.hpp"
+#include "transport/api/every_node.hpp"
 
 #include <chrono>
 #include <string>
@@ -17,19 +18,25 @@ struct node_identity {
   std::string version;
 };
 
-/// Immutable; any loop may call. The node's uptime counts from its making.
+/// Made before the loops start, then immutable; any loop may call. The node's uptime counts from its making.
 class cluster_queries {
 public:
   cluster_queries(runtime::runtime& loops, channel::channel_router& channels, connection::directory& clients,
-                  node_identity node);
+                  cluster::cluster& nodes, node_identity node);
 
   void run(const caller& from, protocol::channels_request what, pending_ptr to);
   void run(const caller& from, protocol::info_request what, pending_ptr to);
 
 private:
+  using said = std::function<void(std::string)>;
+  /// This node's channels that match: a line each, "SUBSCRIBERS NAME".
+  void list_channels(std::string pattern, said then);
+  void describe(said then);
+
   runtime::runtime& loops_;
   channel::channel_router& channels_;
   connection::directory& clients_;
+  cluster::cluster& nodes_;
   node_identity node_;
   std::chrono::steady_clock::time_point started_;
 };

@@ -19,19 +19,28 @@ milliseconds unix_now() {
   return std::chrono::duration_cast<milliseconds>(std::chrono::system_clock::now().time_since_epoch());
 }
 
-/// The backplane's answer is given on one loop, and the news of the notice was handed to all loops before it: what
-/// is handed to them now comes behind.
-backplane::answer<backplane::nothing> told(runtime::runtime& loops, pending_ptr to) {
-  return [&loops, to = std::move(to)](backplane::outcome<backplane::nothing> done) {
-    if (!done) {
+/// A node that is asked this has heard of every notice that was put before, on all of its loops.
+constexpr const char* heard = "api.notices_heard";
+
+/// The cluster has the notice once the backplane has answered; then all nodes are asked whether they hold to it.
+backplane::answer<backplane::nothing> told(cluster::cluster& nodes, pending_ptr to) {
+  return [&nodes, to = std::move(to)](backplane::outcome<backplane::nothing> done) {
+    if (done)
+      ask_every_node(nodes, heard, {}, nothing_to_say, to);
+    else
       to->tell(protocol::api_error{done.error(), {}});
-      return;
-    }
-    loops.on_each([](runtime::loop&) {}, [to] { to->tell(protocol::api_result(protocol::empty_result{})); });
   };
 }
 
 } // namespace
+
+// The news of a notice was handed to all loops before the question came: what is handed to them now comes behind.
+token_commands::token_commands(runtime::runtime& loops, backplane::backplane& plane, cluster::cluster& nodes) :
+    loops_(loops), plane_(plane), nodes_(nodes) {
+  nodes_.serve(heard, [this](std::string_view, cluster::cluster::respond say) {
+    loops_.on_each([](runtime::loop&) {}, [say = std::move(say)] { say({}); });
+  });
+}
 
 void token_commands::put(denial_kind what, const std::string& name, std::int64_t value, std::int64_t expire_at,
                          pending_ptr to) {
@@ -43,7 +52,7 @@ void token_commands::put(denial_kind what, const std::string& name, std::int64_t
   }
   loops_.of({}).post(
       [this, notice = backplane::notice{connection::denial_key(what, name), value, until},
-       done = told(loops_, std::move(to))]() mutable { plane_.put_notice(std::move(notice), std::move(done)); });
+       done = told(nodes_, std::move(to))]() mutable { plane_.put_notice(std::move(notice), std::move(done)); });
 }
 
 void token_commands::run(const caller&, protocol::invalidate_user_tokens_request what, pending_ptr to) {
@@ -61,7 +70,7 @@ void token_commands::run(const caller&, protocol::block_user_request what, pendi
 
 void token_commands::run(const caller&, protocol::unblock_user_request what, pending_ptr to) {
   loops_.of({}).post([this, key = connection::denial_key(denial_kind::block, what.user),
-                      done = told(loops_, std::move(to))]() mutable { plane_.drop_notice(key, std::move(done)); });
+                      done = told(nodes_, std::move(to))]() mutable { plane_.drop_notice(key, std::move(done)); });
 }
 
 } // namespace plexus::transport::api

@@ -35,7 +35,7 @@ public:
   virtual void forward(emulated what, answered done) = 0;
 };
 
-/// The sessions of this node: all there are without a cluster, and for a cluster the end of the way.
+/// The sessions of this node: the end of the way. Those of all: `cluster_sessions`.
 class local_sessions final : public session_gateway {
 public:
   explicit local_sessions(std::string node) : node_(std::move(node)) {}

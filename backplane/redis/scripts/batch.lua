@@ -14,7 +14,7 @@ if stored == ARGV[6] then before = cmsgpack.unpack(redis.call('HGET', own, 'answ
 
 local number = tonumber
 local out, kept, keeping = {'OK', now, ''}, {}, ARGV[13] == '1'
-local i, last, step, asks_last = 15, #ARGV, 0, false
+local i, last, step, asks_last, leaves = 15, #ARGV, 0, false, false
 local room = number(ARGV[14])
 while i <= last do
   local what, name = ARGV[i], ARGV[i + 1]
@@ -96,6 +96,10 @@ while i <= last do
     answer = again or send(ARGV[i + 2], ARGV[i + 3], ARGV[i + 4])
     kept[step] = answer
     i = i + 5
+  elseif what == 'Z' then -- at the end, since the other steps need the inbox
+    answer, leaves = '', true
+    kept[step] = false
+    i = i + 2
   elseif what == 'Y' then -- only asks what the inbox has
     answer, asks_last = '', true
     kept[step] = false
@@ -121,4 +125,5 @@ if asks_last then
     if state[k] == 'last-generated-id' then out[3] = state[k + 1] end
   end
 end
+if leaves then bye() end
 return out

@@ -30,3 +30,9 @@ local function send(to, bytes, meant)
   hand_on({others = {box}}, text)
   return ''
 end
+
+-- The node ends: its inbox, and so its lease, is gone at once. Where it still has members, the others bury it.
+local function bye()
+  redis.call('DEL', prefix .. 'i:' .. inbox)
+  if redis.call('EXISTS', prefix .. 'w:' .. inbox) == 0 then redis.call('HDEL', prefix .. 'nodes', inbox) end
+end

@@ -101,7 +101,7 @@ struct three {
   /// Lets all run until `over`, for a while at most.
   template <class Over>
   bool until(const Over& over) {
-    const auto end = std::chrono::steady_clock::now() + 5s;
+    const auto end = std::chrono::steady_clock::now() + 30s; // of a busy machine
     while (!over() && std::chrono::steady_clock::now() < end) {
       for (auto& each : nodes) each.turn();
       std::this_thread::yield();
@@ -310,8 +310,54 @@ TEST_CASE("questions that wait are bounded, and one beyond is answered at once")
   std::size_t answered = 0;
   for (std::size_t i = 0; i < cluster::max_questions; ++i)
     f.nodes[0].talk.ask("b", "echo", "x", 1h, [&](const answers&) { ++answered; });
-  CHECK(f.ask("b", "echo", "x", 1h).silent == list{"b"});
+  const auto beyond = f.ask("b", "echo", "x", 1h);
+  CHECK(beyond.silent == list{"b"});
+  CHECK(beyond.busy);
   CHECK(answered == 0);
   f.nodes[1].frozen = false;
   CHECK(f.until([&] { return answered == cluster::max_questions; }));
+}
+
+TEST_CASE("the bytes of questions that wait are bounded too, and are given back") {
+  three f;
+  f.nodes[1].frozen = true;
+  f.serve_echo();
+  std::size_t answered = 0;
+  const std::string large(cluster::max_body, 'x');
+  for (std::size_t i = 0; i < cluster::max_question_bytes / cluster::max_body; ++i)
+    f.nodes[0].talk.ask("b", "echo", large, 1h, [&](const answers&) { ++answered; });
+  CHECK(f.ask("b", "echo", "x", 1h).busy);
+  f.nodes[1].frozen = false;
+  CHECK(f.until([&] { return answered == cluster::max_question_bytes / cluster::max_body; }));
+  CHECK_FALSE(f.ask("b", "echo", "x").busy);
+}
+
+TEST_CASE("a node that says goodbye is not waited for, nor named, though it is still listed") {
+  three f;
+  std::vector<cluster::cluster::respond> kept;
+  for (auto& each : f.nodes)
+    each.talk.serve("slow", [&](std::string_view, cluster::cluster::respond say) {
+      if (&each == &f.nodes[1])
+        kept.push_back(std::move(say)); // it ends before it answers
+      else
+        say("here");
+    });
+  std::vector<answers> got;
+  f.nodes[0].talk.ask_all("slow", "", 1h, [&](answers what) { got.push_back(std::move(what)); });
+  f.nodes[2].talk.ask("b", "slow", "", 1h, [&](answers what) { got.push_back(std::move(what)); });
+  REQUIRE(f.until([&] { return kept.size() == 2; }));
+  CHECK(got.empty());
+  bool told = false;
+  f.nodes[1].talk.leave([&] { told = true; });
+  REQUIRE(f.until([&] { return told && got.size() == 2; }));
+  for (const auto& each : got) {
+    if (each.unknown) {
+      CHECK(each.silent == list{"b"});
+    } else {
+      CHECK(bodies(each) == list{"name of a: here", "name of c: here"});
+      CHECK(each.silent.empty());
+    }
+  }
+  CHECK(f.ask_all("slow", "").silent.empty());
+  CHECK(f.ask("name of b", "slow", "").unknown);
 }

@@ -116,6 +116,13 @@ public:
   }
   /// Ends the node as `kill -9` would.
   void kill(std::size_t which) { stop(nodes_[which]); }
+  /// Ends the node as an operator does.
+  void end(std::size_t which) {
+    std::promise<void> left;
+    nodes_[which].loops->at(0).post([&] { nodes_[which].plane->farewell([&left] { left.set_value(); }); });
+    left.get_future().get();
+    stop(nodes_[which]);
+  }
   /// Runs something on the node's I/O loop and waits for it.
   template <class Act>
   void on_loop(std::size_t which, Act act) {

@@ -415,3 +415,45 @@ TEST_CASE("trouble: after FLUSHALL nodes find each other again") {
   CHECK(send(f, 0, f.node(2).uid(), "still there?").ok());
   CHECK(f.at(2).messages.size() == 1);
 }
+
+TEST_CASE("trouble: a node that ends cleanly is gone at once, with its members, its channels and its name") {
+  shared_cluster f;
+  subscribe(f, 0, "c", long_log);
+  subscribe(f, 1, "c", long_log);
+  for (int i = 0; i < 300; ++i) enter(f, 1, "c", {"u", "client" + std::to_string(i), "", ""});
+  f.settle();
+  f.at(0).changes.clear();
+  const auto uid = f.node(1).uid();
+  f.end(1);
+  REQUIRE(f.until([&] { return f.at(0).changes["c"].size() == 300; }, 500ms)); // half of the lease
+  for (const auto& each : f.at(0).changes["c"]) CHECK(each.what == presence_change::kind::left);
+  CHECK(members(f, 0, "c").members.empty());
+  CHECK(peers(f, 0).size() == 2);
+  CHECK(send(f, 0, uid, "there?").error() == error_code::internal);
+  CHECK(f.redis().ask({"HVALS", prefix + "nodes"}).find(uid) == std::string::npos);
+  CHECK(f.redis().number({"HLEN", prefix + "c:c"}) == 2); // its state, and who is left
+  append(f, 0, "c", long_log, said("goes on"));
+}
+
+TEST_CASE(
+    "trouble: a farewell with more members than there is time for: the lease ends, the others see to the rest") {
+  auto times = quick();
+  times.farewell = 1ms;
+  cluster f(server::shared(), times);
+  subscribe(f, 0, "c", long_log);
+  for (int i = 0; i < 3000; ++i) f.node(1).enter("c", {"u", "client" + std::to_string(i), "", ""}, {});
+  f.settle();
+  const auto uid = f.node(1).uid();
+  f.end(1);
+  const auto left = peers(f, 0);
+  CHECK(std::none_of(left.begin(), left.end(), [&](const peer& each) { return each.uid == uid; }));
+  REQUIRE(f.until([&] { return members(f, 0, "c").members.empty(); }, 4000ms));
+}
+
+TEST_CASE("trouble: a farewell while Redis is away keeps nobody waiting") {
+  server own;
+  cluster f(own);
+  own.kill_hard();
+  REQUIRE(f.until([&] { return !f.node(1).check().ready; }));
+  f.end(1);
+}

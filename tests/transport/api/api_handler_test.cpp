@@ -214,7 +214,8 @@ TEST_CASE("with several loops each request is answered on the loop that asked") 
       [] { return backplane::milliseconds{1'000'000}; });
   auto channels = std::make_unique<channel::channel_router>(loops, plane, settings);
   connection::directory clients(2);
-  transport::api::api_handler api(loops, *channels, clients, plane, [&] { return settings; },
+  cluster::cluster nodes(loops, plane, "name");
+  transport::api::api_handler api(loops, *channels, clients, plane, nodes, [&] { return settings; },
                                   {"uid", "name", "1.0"});
   loops.start();
 

@@ -116,6 +116,7 @@ public:
           std::make_shared<backplane::memory_store>(), "node", listener,
           [this](std::string_view channel, backplane::backplane::task work) { loops.of(channel).post(work); },
           [] { return backplane::milliseconds{1'000'000}; }),
+      nodes(loops, plane, "name"),
       channels(loops, plane, settings),
       clients(1),
       env{loops.at(0),
@@ -126,7 +127,7 @@ public:
           settings,
           std::make_shared<connection::token_verifier>(settings->client.token),
           "1.0"},
-      api(loops, channels, clients, plane, [this] { return settings; }, {"uid", "name", "1.0"}) {
+      api(loops, channels, clients, plane, nodes, [this] { return settings; }, {"uid", "name", "1.0"}) {
     channels.connect_transports({env.transport});
     listener.env = &env;
   }
@@ -205,6 +206,7 @@ public:
   std::shared_ptr<const config::settings> settings;
   api_listener listener;
   backplane::memory_backplane plane;
+  cluster::cluster nodes;
   channel::channel_router channels;
   connection::directory clients;
   fake_port port;
