@@ -263,12 +263,17 @@ void partition::ask_replica(const reply& answers) {
     waiting_for_replica_ = waiting_for_replica_ || (a && a->replicated && epoch.size() > 1);
   }
   if (!waiting_for_replica_) return;
-  const auto wait = std::to_string(with_.times.replica_wait.count());
+  const auto& times = with_.times;
+  const auto wait = std::to_string((now() < distrusted_until_ ? times.replica_glance : times.replica_wait).count());
   // A batch that is sent again has a wait of its own; what an earlier one said is not about it.
   commands_->send({"WAIT", "1", wait}, [this, number = ++wait_number_](const answer_ptr& a) {
     if (number != wait_number_) return;
     waiting_for_replica_ = false;
     replicated_ = reply(a).number() >= 1;
+    if (replicated_)
+      distrusted_until_ = milliseconds{0};
+    else if (now() >= distrusted_until_)
+      distrusted_until_ = now() + with_.times.replica_distrust;
     settle_parked();
   });
 }

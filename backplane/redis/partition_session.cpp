@@ -70,7 +70,7 @@ void partition::farewell(std::function<void()> done) {
   farewell_until_ = now() + with_.times.farewell;
   const auto give_up_one = [this](const std::string& channel, const retention& keep, step::body what) {
     step one{channel, keep, {}, std::move(what)};
-    batches_.push(one, true);
+    batches_.push_own(std::move(one));
   };
   for (const auto& [channel, clients] : members_)
     for (const auto& [client, member] : clients) give_up_one(channel, {}, leave_step{client, {}});

@@ -19,8 +19,11 @@ struct tuning {
   milliseconds sweep{60'000};         ///< every channel is registered again so often
   milliseconds first_retry{20}, last_retry{500}; ///< between attempts to connect
   milliseconds replica_wait{1000};               ///< for a replica to have a `replicated` publication
+  // A replica that hangs must not make everybody on the partition wait: after one that took too long the wait is
+  // short, until one is in time again; now and then it is given the whole time.
+  milliseconds replica_glance{5}, replica_distrust{10'000};
   milliseconds farewell{500}; ///< for giving up members and channels at the end; others see to what is left then
-  std::size_t inbox_entries = 16'384;            ///< batches of others that a node may be behind
+  std::size_t inbox_entries = 16'384; ///< batches of others that a node may be behind
   std::size_t answer_bytes = 1 << 20; ///< that reads of one batch may answer; the rest come with the next
 
   /// How long a channel's hash outlives its last use at least.

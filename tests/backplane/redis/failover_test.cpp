@@ -176,6 +176,31 @@ TEST_CASE("replicated: acknowledged only once a replica has it, refused where th
   CHECK(f.until([&] { return f.at(1).publications["c"].size() == 3; }));
 }
 
+TEST_CASE("replicated with a replica that hangs: it costs the others one wait, not one for each publication") {
+  server first, second{{"--replicaof", "127.0.0.1 " + std::to_string(first.port())}};
+  cluster f(first);
+  for (int i = 0; i < 500 && first.number({"WAIT", "1", "100"}) < 1; ++i) std::this_thread::sleep_for(20ms);
+  std::this_thread::sleep_for(1100ms); // the number of replicas is looked at once a second
+  auto what = said("a");
+  what.replicated = true;
+  const auto replicated = [&] {
+    return ask<appended>(f, [&](auto done) { f.node(0).append("c", long_log, what, std::move(done)); }).ok();
+  };
+  CHECK(replicated());
+  second.pause();
+  CHECK_FALSE(replicated());
+  const auto begun = std::chrono::steady_clock::now();
+  for (int i = 0; i < 5; ++i) {
+    CHECK_FALSE(replicated());
+    append(f, 0, "d", long_log, said("b"));
+  }
+  CHECK(std::chrono::steady_clock::now() - begun < quick().replica_wait);
+  second.resume();
+  bool again = false;
+  for (int i = 0; i < 50 && !again; ++i) again = replicated();
+  CHECK(again);
+}
+
 TEST_CASE("replicated without a replica: refused at once, and nobody else waits for it") {
   server first;
   cluster f(first);
