@@ -5,7 +5,8 @@
 //   [QUIET]
 //
 // A SECOND 0: as many as go; below 0: none. PARTITIONS 0: as many as is usual. QUIET: more nodes, without
-// subscribers. Says "ready" once all is subscribed, and begins; with an input that is no terminal, when it is sent a line or that ends.
+// subscribers. Says "ready" once all is subscribed, and begins; with an input that is no terminal, when it is sent
+// a line or that ends.
 
 #include "backplane/redis/redis_backplane.hpp"
 
@@ -151,12 +152,12 @@ int main(int count, char** words) {
       heard += each->news.heard;
       doubts += each->news.doubts;
     }
-    const auto count = l.done > 0 ? static_cast<double>(l.done) : 1.0;
+    const auto made = l.done > 0 ? static_cast<double>(l.done) : 1.0;
     std::printf(
         "publications/s %.0f, done=%llu failed=%llu mean_ms=%.3f worst_ms=%.1f heard=%llu doubts=%llu seconds=%.3f "
         "cpu=%.3f partitions=%u\n",
         static_cast<double>(l.done) / passed(), static_cast<unsigned long long>(l.done),
-        static_cast<unsigned long long>(l.failed), l.seconds / count * 1000, l.worst * 1000,
+        static_cast<unsigned long long>(l.failed), l.seconds / made * 1000, l.worst * 1000,
         static_cast<unsigned long long>(heard), static_cast<unsigned long long>(doubts), passed(),
         cpu() - cpu_before,
         partitions > 0 ? partitions : redis::usual_partitions(std::get<redis::address>(redis::parse_address(url))));

@@ -19,6 +19,7 @@ from pathlib import Path
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "e2e")]
 
 from conftest import pytest_configure  # noqa: E402  raises the limit of open files
+import cluster_scenarios  # noqa: E402, F401  adds to those of scenarios
 import report  # noqa: E402
 from checker import check  # noqa: E402
 from scenarios import ALL  # noqa: E402
@@ -27,7 +28,7 @@ from world import Scale, World  # noqa: E402
 
 LONG = {"scenarios": list(ALL), "seconds": 60, "lease": 10, "clients": 40, "rate": 200}
 SHORT = {
-    "scenarios": ["nodes_killed", "redis_killed", "connections_cut", "failover", "node_frozen"],
+    "scenarios": ["nodes_killed", "redis_killed", "connections_cut", "failover", "node_frozen", "cluster_reshard"],
     "seconds": 1,
     "lease": 3,
     "clients": 12,

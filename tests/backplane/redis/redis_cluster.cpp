@@ -156,9 +156,13 @@ void redis_cluster::move_slot(std::uint16_t slot, std::size_t from, std::size_t 
   for (long long moved = 0;; ++moved) {
     if (half_way && moved == keys / 2) half_way();
     // Some end by themselves meanwhile, so the count is no guide.
-    const auto key = source.ask({"CLUSTER", "GETKEYSINSLOT", number, "1"});
-    if (key.empty()) break;
-    source.ask({"MIGRATE", "127.0.0.1", std::to_string(target.port()), key, "0", "5000"});
+    std::istringstream names(source.ask({"CLUSTER", "GETKEYSINSLOT", number, half_way ? "1" : "100"}));
+    std::vector<std::string> command{"MIGRATE", "127.0.0.1", std::to_string(target.port()), "", "0",
+                                     "5000",    "KEYS"};
+    const auto words = command.size();
+    for (std::string key; names >> key;) command.push_back(key);
+    if (command.size() == words) break;
+    source.ask(command);
   }
   if (half_way) half_way();
   for (auto* each : {&target, &source}) each->ask({"CLUSTER", "SETSLOT", number, "NODE", id(target)});

@@ -34,8 +34,8 @@ public:
   std::size_t add_primary();
   /// The primary that says that the slot is its own.
   std::size_t owner(std::uint16_t slot);
-  /// Moves a slot as redis-cli does, a key at a time. `half_way` is called once half of the keys are gone, and
-  /// again when all are but the servers don't know yet whose the slot is.
+  /// Moves a slot as redis-cli does, some keys at a time; none may have a space. `half_way` is called once half of
+  /// the keys are gone, and again when all are but the servers don't know yet whose the slot is.
   void move_slot(std::uint16_t slot, std::size_t from, std::size_t to, const std::function<void()>& half_way = {});
   /// Waits until all servers that run agree that every slot is served, and the replicas are in step.
   void wait_until_whole();

@@ -75,7 +75,7 @@ private:
   }
   void send(std::size_t channel) {
     const auto what = std::to_string(counts_[channel]);
-    f_.node(0).append(channels_[channel], keep_, said(what, "key " + what), [this, channel](const auto& how) {
+    f_.node(0).append(channels_[channel], keep_, said(what, "key-" + what), [this, channel](const auto& how) {
       if (!how.ok()) {
         ++errors_;
         return send(channel);
