@@ -158,7 +158,7 @@ TEST_CASE("scripts: a batch that is repeated under its number gets its first ans
   const auto first = node.batch({"A", "c", "100 60000", "a", "E", "c", "client", "info"});
   node.hello(); // the answer was lost with the connection
   const auto again = node.batch({"A", "c", "100 60000", "a", "E", "c", "client", "info"}, node.batches);
-  const auto answers = [](const std::string& text) { return text.substr(text.find("NONCE")); };
+  const auto answers = [](const std::string& text) { return text.substr(text.find('.')); };
   CHECK(answers(first) == answers(again));
   CHECK(has(node.append("c", "b"), " 3 2")); // two steps so far, one of them logged
 }

@@ -227,7 +227,7 @@ TEST_CASE(
   const auto now_in = members(f, 2, "c").members;
   REQUIRE(now_in.size() == 1);
   CHECK(now_in[0].client == "comes");
-  CHECK(f.redis().number({"HLEN", prefix + "c:left"}) < f.redis().number({"HLEN", prefix + "c:c"}));
+  CHECK(f.redis().number({"STRLEN", prefix + "c:left"}) < f.redis().number({"STRLEN", prefix + "c:c"}));
 }
 
 TEST_CASE("trouble: a publication that was given up before it was sent is never made") {
