@@ -4,39 +4,41 @@
 -- Returns: APPENDED, Redis time, '', the answers packed, flat: three for each step as `append` has them.
 if stored == ARGV[6] then return {'APPENDED', now, '', redis.call('HGET', own, 'answers')} end
 
-local call, pack, unpack, sub = redis.call, struct.pack, struct.unpack, string.sub
+local args, call, pcall, pack, unpack = ARGV, redis.call, redis.pcall, struct.pack, struct.unpack
+local sub, find, format = string.sub, string.find, string.format
+local channel_keys, log_keys = prefix .. 'c:', prefix .. 'h:'
 local in_time, least = now <= tonumber(ARGV[7]), tonumber(ARGV[10])
-local generation, time_text = '.' .. gen, string.format('%013.0f', now)
+local generation, time_text = '.' .. gen, format('%013.0f', now)
 local keep, size, ttl, life
 local held, key, raw, o, s, h, y, x, v, epoch, chain, at
 local do_append
 local answers, n = {}, 0
 
-local i, last = 15, #ARGV
+local i, last = 15, #args
 while i <= last do
-  local plain, name, done = ARGV[i] == 'A', ARGV[i + 1], false
-  if ARGV[i + 2] ~= keep then
-    keep = ARGV[i + 2]
+  local plain, name, done = args[i] == 'A', args[i + 1], false
+  if args[i + 2] ~= keep then
+    keep = args[i + 2]
     size, ttl = string.match(keep, '^(%d+) (%d+)$') -- nothing with flags
     ttl = tonumber(ttl)
     life = ttl and math.max(ttl, least)
   end
   if plain and size and in_time then
     if name ~= held then
-      key, held = prefix .. 'c:' .. name, nil
+      key, held = channel_keys .. name, nil
       raw = call('GET', key)
       if raw then
         o, s, h, y, x, v, epoch, chain, at = unpack('<I6I6I6I6I6I6ss', raw)
-        if sub(epoch, -#generation) == generation and now + life <= x then held = name end
+        if find(epoch, generation, 1, true) and now + life <= x then held = name end
       end
     end
     if held then
-      local text, offset = time_text .. ARGV[i + 3], 0
+      local text, offset = time_text .. args[i + 3], 0
       if size == '0' then
         done = true
       elseif h > now and now + ttl <= y then
         -- About the size, as in `append`, which an error is left to.
-        local id = redis.pcall('XADD', prefix .. 'h:' .. name, 'MAXLEN', '~', size, string.format('%d', o + 1), 'd', text)
+        local id = pcall('XADD', log_keys .. name, 'MAXLEN', '~', size, format('%d', o + 1), 'd', text)
         if type(id) == 'string' then
           o, h, done = o + 1, now + ttl, true
           offset = o
@@ -52,15 +54,13 @@ while i <= last do
               pieces = {}
               entries[other], boxes[#boxes + 1] = pieces, other
             end
-            local m = #pieces
-            pieces[m + 1], pieces[m + 2] = 'P', pack('<I4I2I2I8I8', #text, #name, #epoch, s, offset)
-            pieces[m + 3], pieces[m + 4], pieces[m + 5] = epoch, name, text
+            pieces[#pieces + 1] = 'P' .. pack('<I4I2I2I8I8', #text, #name, #epoch, s, offset) .. epoch .. name .. text
           end
         end
         answers[n + 1], answers[n + 2], answers[n + 3] = epoch, s, offset
         -- The next one of the same channel goes on from here.
-        if ARGV[i + 5] ~= name or ARGV[i + 4] ~= 'A' or ARGV[i + 6] ~= keep then
-          call('SET', key, pack('<I6I6I6', o, s, h) .. sub(raw, 19), 'KEEPTTL')
+        if args[i + 5] ~= name or args[i + 4] ~= 'A' or args[i + 6] ~= keep then
+          call('SETRANGE', key, '0', pack('<I6I6I6', o, s, h))
           held = nil
         end
       end
@@ -76,21 +76,21 @@ while i <= last do
         return answer, sequence, offset
       end
     end
-    if held then call('SET', key, pack('<I6I6I6', o, s, h) .. sub(raw, 19), 'KEEPTTL') end
+    if held then call('SETRANGE', key, '0', pack('<I6I6I6', o, s, h)) end
     held = nil
-    local keyed = ARGV[i] == 'K'
+    local keyed = args[i] == 'K'
     answers[n + 1], answers[n + 2], answers[n + 3] =
-      do_append(name, keep, ARGV[i + 3], keyed and ARGV[i + 4] or '', keyed and tonumber(ARGV[i + 5]) or 0)
+      do_append(name, keep, args[i + 3], keyed and args[i + 4] or '', keyed and tonumber(args[i + 5]) or 0)
   end
   n = n + 3
   i = i + (plain and 4 or 6)
 end
 for _, box in ipairs(boxes) do
   -- Null: its node's lease ran out. Whoever comes by takes it out of the occupancy.
-  if not call('XADD', prefix .. 'i:' .. box, 'NOMKSTREAM', 'MAXLEN', '~', ARGV[11], '1-*', 'b', table.concat(entries[box])) then
+  if not call('XADD', prefix .. 'i:' .. box, 'NOMKSTREAM', 'MAXLEN', '~', args[11], '1-*', 'b', table.concat(entries[box])) then
     i = 15
     while i <= last do
-      key = prefix .. 'c:' .. ARGV[i + 1]
+      key = prefix .. 'c:' .. args[i + 1]
       raw = call('GET', key)
       if raw then
         at = select(9, unpack('<I6I6I6I6I6I6ss', raw))
@@ -101,10 +101,10 @@ for _, box in ipairs(boxes) do
         end
         call('SET', key, table.concat(kept), 'KEEPTTL')
       end
-      i = i + (ARGV[i] == 'A' and 4 or 6)
+      i = i + (args[i] == 'A' and 4 or 6)
     end
   end
 end
 local packed = cmsgpack.pack(answers)
-call('HSET', own, 'batch', ARGV[6], 'answers', packed)
+call('HSET', own, 'batch', args[6], 'answers', packed)
 return {'APPENDED', now, '', packed}
