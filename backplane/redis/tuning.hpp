@@ -25,7 +25,6 @@ struct tuning {
   milliseconds farewell{500}; ///< for giving up members and channels at the end; others see to what is left then
   std::size_t inbox_entries = 16'384; ///< batches of others that a node may be behind
   std::size_t answer_bytes = 1 << 20; ///< that reads of one batch may answer; the rest come with the next
-  milliseconds farewell{500}; ///< for giving up members and channels at the end; others see to what is left then
 
   /// How long a channel's hash outlives its last use at least.
   [[nodiscard]] milliseconds channel_life() const { return 4 * lease + 4 * sweep; }
