@@ -42,7 +42,7 @@ chaos: ## kills, freezes and cuts off nodes and Redis, and proves what clients g
 
 install: ## the program and what plugins need, to PREFIX (/usr/local)
 	@scripts/setup build
-	@scripts/build release
+	@scripts/build release plexus plexus_testkit
 	@cmake --install build/release --prefix "$(PREFIX)"
 
 fuzz: ## the fuzz targets, one after the other (SECONDS=60 each; ARGS="frames node" for some)

@@ -172,6 +172,61 @@ void memory_backplane::release_lease(const std::string& name, const std::string&
   });
 }
 
+void memory_backplane::claim_actor(const std::string& channel, const std::string& holder, milliseconds ttl,
+                                   answer<actor_claim> done) {
+  store_->with_actors([&](memory_actors& actors, memory_leases& leases) {
+    const auto now = clock_();
+    actor_claim out;
+    out.right = leases.acquire(channel, holder, ttl, now);
+    if (out.right.granted) {
+      const auto& kept = actors.claim(channel, now);
+      out.sequence = kept.sequence;
+      out.snapshot = kept.snapshot;
+      out.log = kept.log;
+    }
+    reply<actor_claim>(channel, std::move(done), std::move(out));
+  });
+}
+
+void memory_backplane::write_actor(const std::string& channel, const retention& keep, actor_write what,
+                                   answer<actor_written> done) {
+  store_->with_actors([&](memory_actors& actors, memory_leases& leases) {
+    actor_written out;
+    const auto time = clock_();
+    if (!actors.fits(channel, what) || !leases.extend(channel, what.holder, what.token, what.ttl, time)) {
+      out.refused = true;
+      return reply<actor_written>(channel, std::move(done), std::move(out));
+    }
+    actors.write(channel, what, time);
+    if (what.release) leases.release(channel, what.holder);
+    if (!what.publications.empty()) {
+      step at(*store_, channel, clock_);
+      auto& here = at.open();
+      for (auto& each : what.publications) {
+        auto made = here.log.append(std::move(each), keep, at.now());
+        out.at.push_back(made.at);
+        if (made.duplicate) continue;
+        tell_others(channel, here, made.publication);
+        if (std::find(here.occupants.begin(), here.occupants.end(), self_) == here.occupants.end()) continue;
+        self_->run(channel, [node = self_, channel, what = made.publication] {
+          if (!node->gone) node->to->published(channel, what);
+        });
+      }
+    }
+    reply<actor_written>(channel, std::move(done), std::move(out));
+  });
+}
+
+void memory_backplane::abandoned_actors(std::size_t most, answer<std::vector<std::string>> done) {
+  store_->with_actors([&](memory_actors& actors, memory_leases& leases) {
+    std::vector<std::string> out;
+    const auto now = clock_();
+    for (auto& each : actors.owned())
+      if (out.size() < most && !leases.taken(each, now)) out.push_back(std::move(each));
+    reply<std::vector<std::string>>({}, std::move(done), std::move(out));
+  });
+}
+
 void memory_backplane::put_notice(notice what, answer<nothing> done) {
   if (what.key.empty() || what.key.size() > max_notice_key)
     return reply<nothing>(nodes_home, std::move(done), error_code::bad_request);

@@ -12,6 +12,20 @@ lease memory_leases::acquire(const std::string& name, const std::string& holder,
   return {true, holder, has.token};
 }
 
+bool memory_leases::extend(const std::string& name, const std::string& holder, std::uint64_t token,
+                           milliseconds ttl, milliseconds now) {
+  const auto at = held_.find(name);
+  if (at == held_.end() || at->second.until <= now) return false;
+  if (at->second.holder != holder || at->second.token != token) return false;
+  at->second.until = now + ttl;
+  return true;
+}
+
+bool memory_leases::taken(const std::string& name, milliseconds now) const {
+  const auto at = held_.find(name);
+  return at != held_.end() && at->second.until > now;
+}
+
 void memory_leases::release(const std::string& name, const std::string& holder) {
   const auto at = held_.find(name);
   if (at != held_.end() && at->second.holder == holder) held_.erase(at);

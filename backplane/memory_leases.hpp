@@ -13,6 +13,10 @@ namespace plexus::backplane {
 class memory_leases {
 public:
   lease acquire(const std::string& name, const std::string& holder, milliseconds ttl, milliseconds now);
+  /// Renews what this holder has under this token; false: it hasn't.
+  bool extend(const std::string& name, const std::string& holder, std::uint64_t token, milliseconds ttl,
+              milliseconds now);
+  [[nodiscard]] bool taken(const std::string& name, milliseconds now) const;
   void release(const std::string& name, const std::string& holder);
   /// Drops what has run out. Looks at all of them: their holders renew each every few seconds, which costs more.
   void expire(milliseconds now);

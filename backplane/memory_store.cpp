@@ -83,6 +83,7 @@ void memory_store::sweep(milliseconds now) {
     part.sweep(now, sweep_budget);
   }
   with_leases([now](memory_leases& leases) { leases.expire(now); });
+  with_actors([now](memory_actors& actors, const auto&) { actors.expire(now); });
   with_notices([now](memory_notices& notices, const auto&) { notices.expire(now, sweep_budget); });
 }
 
@@ -94,6 +95,7 @@ memory_store::counts memory_store::size() {
     all.due += part.due.size();
   }
   with_leases([&all](const memory_leases& leases) { all.leases = leases.size(); });
+  with_actors([&all](const memory_actors& actors, const auto&) { all.actors = actors.size(); });
   with_notices([&all](const memory_notices& notices, const auto&) { all.notices = notices.size(); });
   return all;
 }

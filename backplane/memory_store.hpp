@@ -7,6 +7,7 @@
 // key is live. What waits for time alone stands in its shard's `due` order, so a sweep touches only what is over.
 
 #include "backplane/backplane.hpp"
+#include "backplane/memory_actors.hpp"
 #include "backplane/memory_leases.hpp"
 #include "backplane/memory_log.hpp"
 #include "backplane/memory_notices.hpp"
@@ -97,6 +98,14 @@ public:
     act(leases_);
   }
 
+  /// Runs `act` on what is kept of actors and the leases, under both locks; a step on the actor's channel may be made
+  /// inside.
+  template <class Act>
+  void with_actors(const Act& act) {
+    const std::scoped_lock locked(actors_lock_, leases_lock_);
+    act(actors_, leases_);
+  }
+
   /// Runs `act` on the notices and the nodes to be told of them, under their lock.
   template <class Act>
   void with_notices(const Act& act) {
@@ -113,6 +122,7 @@ public:
     std::size_t leases = 0;
     std::size_t due = 0; ///< channels that wait for time alone
     std::size_t notices = 0;
+    std::size_t actors = 0; ///< of which something is kept
     friend bool operator==(const counts&, const counts&) = default;
   };
   [[nodiscard]] counts size();
@@ -123,6 +133,8 @@ private:
   std::array<shard, 64> shards_;
   std::mutex leases_lock_;
   memory_leases leases_;
+  std::mutex actors_lock_;
+  memory_actors actors_;
   std::mutex notices_lock_;
   memory_notices notices_;
   std::vector<memory_node_ptr> nodes_;

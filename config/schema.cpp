@@ -85,7 +85,12 @@ std::vector<option> make_options() {
       one_of<slow_policy>({{"disconnect", slow_policy::disconnect}, {"latest", slow_policy::latest}}));
   add("max_subscribers", &c::max_subscribers);
   add("publications_per_second", &c::publications_per_second);
-  add("actor", &c::actor).not_served();
+  add("actor", &c::actor);
+  add("max_actor_mailbox", &c::max_actor_mailbox);
+  add("max_actor_state", &c::max_actor_state);
+  add("actor_budget", &c::actor_budget);
+  add("actor_idle", &c::actor_idle);
+  add("actor_state_ttl", &c::actor_state_ttl);
   return all;
 }
 
@@ -181,7 +186,7 @@ std::vector<key> make_keys() {
   section root{all, "", live, [](auto& s) -> decltype(auto) { return (s); }};
   root("demo", &settings::demo);
   section fixed{all, "", restart, [](auto& s) -> decltype(auto) { return (s); }};
-  fixed("plugins", &settings::plugins).not_served();
+  fixed("plugins", &settings::plugins);
   fixed("admin.secret", &settings::admin_secret).hidden().not_served();
 
   for (const auto& o : options())

@@ -73,6 +73,10 @@ void channel::occupy() {
 }
 
 void channel::begin(subscribe m) {
+  if (has_actor()) {
+    ask_to_join(std::move(m));
+    return;
+  }
   auto offered = options_.has_history() ? options_.recover : config::offer::no;
   subscribed result;
   result.recoverable = offered == config::offer::always || (offered == config::offer::asked && m.wants_position);
@@ -129,23 +133,29 @@ void channel::on_recovery(std::list<joiner>::iterator who, outcome<backplane::re
   }
   auto m = std::move(who->request);
   auto meanwhile = std::move(who->meanwhile);
+  const bool admitted = who->admitted;
+  auto data = std::move(who->data);
   joining_.erase(who);
   if (!answer) {
+    if (admitted) tell_gone(m.who, false, extension::end_reason::unsubscribed);
     m.done(answer.error());
     check_idle();
     return;
   }
-  recoveries.add(1, answer->recovered ? 0 : 1);
+  if (m.wants_recovery) recoveries.add(1, answer->recovered ? 0 : 1);
   if (!answer->recovered && m.refuse_unrecoverable) {
+    if (admitted) tell_gone(m.who, true, extension::end_reason::unsubscribed);
     m.done(protocol::error_code::unrecoverable_position);
     check_idle();
     return;
   }
   subscribed result;
   result.recoverable = result.positioned = true;
-  result.was_recovering = true;
-  result.recovered = answer->recovered;
+  // One that didn't ask for it goes on from where its actor's reply was made.
+  result.was_recovering = m.wants_recovery;
+  result.recovered = answer->recovered && m.wants_recovery;
   result.kind = kind_of(m);
+  result.data = std::move(data);
   if (answer->recovered) {
     result.at = {answer->top.epoch, m.since->offset};
     result.publications = std::move(answer->publications);
@@ -191,6 +201,11 @@ void channel::on_unsubscribe(const unsubscribe& m) {
       }
     return false;
   };
+  for (const auto& j : joining_)
+    if (j.asked && j.request.who.client == m.client) {
+      tell_gone(j.request.who, m.clean, extension::end_reason::unsubscribed);
+      break;
+    }
   if (drop(
           waiting_, [](auto& s) -> auto& { return s.who.client; }) ||
       drop(
@@ -204,6 +219,9 @@ void channel::on_unsubscribe(const unsubscribe& m) {
     --total_;
     entered_.erase(found);
   }
+  if (has_actor())
+    tell_gone({{}, m.client, {}, {}}, m.clean && m.counted,
+              m.disconnected ? extension::end_reason::disconnected : extension::end_reason::unsubscribed);
   // Whatever the options say today: who entered before a reload must be able to leave.
   if (has_presence() || has_members_) {
     has_members_ = true;
@@ -222,6 +240,10 @@ void channel::on_publish(publish m) {
   }
   port_.in_use();
   ++under_way_;
+  if (has_actor()) {
+    publish_by_actor(std::move(m));
+    return;
+  }
   m.what.replicated = options_.durability == config::durability::replicated;
   plane_.append(*name_, keep(), std::move(m.what),
                 [weak = weak_from_this(), accepted = m.accepted, done = std::move(m.done)](auto answer) {
@@ -337,7 +359,10 @@ void channel::lose_all() {
   bridge_.reset();
   // Who was joining by the lost log comes again.
   auto joining = std::exchange(joining_, {});
-  for (auto& j : joining) j.request.done(protocol::error_code::internal);
+  for (auto& j : joining) {
+    if (j.asked) tell_gone(j.request.who, false, extension::end_reason::unsubscribed);
+    j.request.done(protocol::error_code::internal);
+  }
   for (unsigned i = 0; i < on_loop_.size(); ++i)
     if (std::exchange(on_loop_[i], 0) > 0) port_.dissolve_on(i);
   total_ = 0;

@@ -3,6 +3,7 @@
 // `channel_actor` is the thin shell around it.
 
 #include "actors/channel/messages.hpp"
+#include "actors/extension/delivered.hpp"
 #include "actors/protocol/broadcast.hpp"
 #include "actors/runtime/token_bucket.hpp"
 #include "config/settings.hpp"
@@ -30,6 +31,8 @@ public:
   virtual void presence_in_doubt() = 0;
   /// Call `on_in_doubt` again after a while: the backplane could not answer.
   virtual void doubt_later() = 0;
+  /// Hands a command to the channel's actor; `done` is called on this loop, once.
+  virtual void ask_actor(extension::command what, std::function<void(const extension::delivered&)> done) = 0;
   /// Nothing keeps the channel any more: it may end after a short time without use.
   virtual void idle() = 0;
   /// The opposite.
@@ -71,6 +74,10 @@ private:
   struct joiner {
     subscribe request;
     std::vector<protocol::publication_ptr> meanwhile;
+    bool asked = false;    ///< the channel's actor has heard of it
+    bool admitted = false; ///< and has said yes; `began` is where the channel was when it was asked
+    std::string data;      ///< its reply
+    protocol::position began;
   };
   enum class occupancy { none, asked, held };
 
@@ -78,6 +85,13 @@ private:
   [[nodiscard]] bool has_presence() const noexcept;
   void occupy();
   void begin(subscribe m);
+  [[nodiscard]] bool has_actor() const noexcept { return !options_.actor.empty(); }
+  // channel_custom.cpp: channels with an actor
+  void ask_to_join(subscribe m);
+  void on_admitted(std::list<joiner>::iterator who, const extension::delivered& what);
+  void join_admitted(std::list<joiner>::iterator who, const protocol::position& heard);
+  void tell_gone(const protocol::client_info& who, bool clean, extension::end_reason why);
+  void publish_by_actor(publish m);
   void recover(std::list<joiner>::iterator who);
   void on_recovery(std::list<joiner>::iterator who, outcome<backplane::recovery> answer);
   [[nodiscard]] subscriber_kind kind_of(const subscribe& m) const noexcept;

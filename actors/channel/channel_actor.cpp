@@ -181,6 +181,13 @@ void channel_actor::on_read_presence(presence::members_answer then) {
   });
 }
 
+void channel_actor::ask_actor(extension::command what, std::function<void(const extension::delivered&)> done) {
+  if (table_.actors)
+    table_.actors->submit(*name_, std::move(what), std::move(done));
+  else
+    done({{100, "internal server error", {}, false, false}, {}});
+}
+
 void channel_actor::idle() {
   if (!idle_timer_->armed()) home().arm(*idle_timer_, home().now() + channel_table::linger);
 }

@@ -40,6 +40,7 @@ private:
   void presence_enter(const protocol::client_info& who) override;
   void presence_leave(const std::string& client, bool clean, bool returns) override;
   void doubt_later() override;
+  void ask_actor(extension::command what, std::function<void(const extension::delivered&)> done) override;
   void idle() override;
   void in_use() override;
   // presence::observer

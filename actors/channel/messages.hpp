@@ -3,6 +3,7 @@
 // on the channel's loop, unless the asker has left meanwhile.
 
 #include "actors/channel/delivery.hpp"
+#include "actors/extension/instance.hpp"
 #include "backplane/backplane.hpp"
 #include "presence/member_set.hpp"
 
@@ -28,6 +29,7 @@ struct subscribed {
   bool was_recovering = false;
   bool recovered = false;
   subscriber_kind kind; ///< what is pushed to this subscriber
+  std::string data;     ///< of the channel's actor: JSON text or empty
   std::vector<protocol::publication_ptr> publications;
 };
 
@@ -43,7 +45,10 @@ struct subscribe {
   bool refuse_unrecoverable = false;       ///< error 112 instead of `recovered: false`
   std::optional<protocol::position> since; ///< with wants_recovery
   std::size_t max_recovered = 0;
+  std::string data{}; ///< of the client, for the channel's actor: JSON text or empty
   std::function<void(outcome<subscribed>)> done;
+  /// Instead of `done`: the channel's actor says no. May be null: then `done` gets what is next to it.
+  std::function<void(std::uint16_t, const std::string&)> refused{};
 };
 
 /// A subscriber is gone. `clean` false: its connection broke. `counted` false: the channel dissolved and has
@@ -53,6 +58,7 @@ struct unsubscribe {
   unsigned loop = 0;
   bool clean = true;
   bool counted = true;
+  bool disconnected = false; ///< the connection ended, cleanly or not
 };
 
 /// Append and fan out. `done` comes after the publication was handed to the loops.
@@ -60,6 +66,7 @@ struct publish {
   backplane::draft what;
   steady_clock::time_point accepted; ///< when the command reached this node
   std::function<void(outcome<backplane::appended>)> done;
+  std::function<void(std::uint16_t, const std::string&)> refused{}; ///< as in `subscribe`
 };
 
 struct read_history {

@@ -35,6 +35,10 @@ void channel_router::connect_transports(const std::vector<caf::actor>& transport
   for (auto& t : tables_) t->transports = transports;
 }
 
+void channel_router::connect_actors(extension::host& actors) {
+  for (auto& t : tables_) t->actors = &actors;
+}
+
 void channel_router::apply(const std::shared_ptr<const config::settings>& settings) {
   for (auto& t : tables_)
     t->home.post([settings, t = t.get()] {

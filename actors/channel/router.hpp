@@ -3,6 +3,7 @@
 // makes the actor there. Channels that nobody uses end after `linger` and leave nothing behind.
 
 #include "actors/channel/messages.hpp"
+#include "actors/extension/host.hpp"
 #include "actors/runtime/runtime.hpp"
 #include "config/settings.hpp"
 
@@ -60,6 +61,7 @@ public:
   std::shared_ptr<const config::settings> settings;
   /// The loops' transport actors, by loop; set before the start.
   std::vector<caf::actor> transports;
+  extension::host* actors = nullptr; ///< set before the start; null: no channel has an actor
 
 private:
   std::unordered_map<std::string, entry, name_hash, std::equal_to<>> channels_;
@@ -73,6 +75,9 @@ public:
 
   /// Before the loops start: where publications go.
   void connect_transports(const std::vector<caf::actor>& transports);
+
+  /// Before the loops start: who has the channels' actors.
+  void connect_actors(extension::host& actors);
 
   /// Sends `message` to the channel's actor; in order for one sender and channel. The caller has checked that the
   /// channel's namespace is configured; `refused` runs where that changed meanwhile.

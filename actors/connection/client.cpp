@@ -10,6 +10,8 @@
 
 namespace plexus::connection {
 
+using protocol::error_code;
+
 namespace {
 
 // Random bytes are drawn for many ids at once: RAND_bytes takes a lock.
@@ -169,6 +171,12 @@ void client::refuse(std::uint32_t id, protocol::error_code code) {
   send(id, protocol::error_reply{code});
 }
 
+void client::refuse(std::uint32_t id, std::uint16_t code, const std::string& message) {
+  const auto as = static_cast<error_code>(code);
+  metrics::count_error(as);
+  send(id, protocol::error_reply{as, message});
+}
+
 void client::close(protocol::disconnect_code code) {
   close(static_cast<std::uint16_t>(code), protocol::reason(code));
 }
@@ -197,7 +205,10 @@ void client::on_lost(bool clean) {
 }
 
 void client::leave_all(bool clean) {
-  for (auto& s : subs_) env_.channels.tell(s.channel, channel::unsubscribe{id_, env_.home.index(), clean, true});
+  for (auto& s : subs_) {
+    if (env_.hooks && s.open) left_hook(s.channel);
+    env_.channels.tell(s.channel, channel::unsubscribe{id_, env_.home.index(), clean, true, true});
+  }
   subs_.clear();
   token_.reset();
 }

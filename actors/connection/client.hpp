@@ -14,6 +14,7 @@
 #include "actors/connection/rate_gate.hpp"
 #include "actors/connection/rights.hpp"
 #include "actors/connection/token.hpp"
+#include "actors/extension/host.hpp"
 #include "actors/protocol/codec.hpp"
 #include "config/settings.hpp"
 
@@ -41,6 +42,8 @@ struct client_environment {
   std::string version; ///< of the server, for the connect reply
   std::string node{};  ///< this node's id, for clients that send beside their stream
   denials denied{};    ///< of users and tokens
+  extension::host* actors = nullptr;                                  ///< null: no channel has an actor
+  const std::vector<std::unique_ptr<plexus::hooks>>* hooks = nullptr; ///< null: none, which costs nothing
 };
 
 /// The time as both of its kinds: steady for timers, Unix seconds for tokens.
@@ -114,6 +117,9 @@ private:
   void send(std::uint32_t id, const protocol::reply& what);
   void push(std::string_view channel, const protocol::push& what);
   void refuse(std::uint32_t id, protocol::error_code code);
+  void refuse(std::uint32_t id, std::uint16_t code, const std::string& message);
+  /// For a channel: answers a command with what its actor says against it.
+  [[nodiscard]] std::function<void(std::uint16_t, const std::string&)> refuser(std::uint32_t id) const;
   void leave_all(bool clean);
   /// A continuation for a channel: encodes what `make` returns and sends it behind what the channel emitted.
   template <class T, class Make>
@@ -121,6 +127,16 @@ private:
 
   /// `again`: it waited for a channel's answer, and was counted when it came.
   void handle(const protocol::padded_text& text, moment now, bool again);
+
+  // client_hooks.cpp: false, or true of `call_hook`: the command has been answered
+  [[nodiscard]] caller as_caller() const { return {id_, user_, conn_info_}; }
+  bool connect_hook(claims& who, const protocol::connect_command& c, std::string& reply);
+  bool subscribe_hook(std::uint32_t id, const protocol::subscribe_command& c, std::string& reply);
+  bool publish_hook(std::uint32_t id, const protocol::publish_command& c, std::string& data);
+  bool rpc_hook(std::uint32_t id, const protocol::rpc_command& c);
+  void joined_hook(const std::string& channel);
+  void left_hook(const std::string& channel);
+  void call_actor(std::uint32_t id, const protocol::rpc_command& c, moment now);
 
   // client_connect.cpp
   bool dispatch(const protocol::command& c, moment now);
@@ -148,6 +164,7 @@ private:
     std::uint32_t id = 0; ///< of the command; 0: server-side
     bool in_connect = false;
     std::string channel_info, data;
+    std::string asked{}; ///< the client's own data, for the channel's actor
     std::optional<protocol::position> since;
     bool wants_position = false, wants_join_leave = false, wants_recovery = false, refuse_unrecoverable = false;
     bool wants_delta = false;

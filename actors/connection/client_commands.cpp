@@ -51,6 +51,8 @@ void client::on(std::uint32_t id, const protocol::publish_command& c, moment now
   channel::publish m;
   m.what.data = std::string(c.data);
   m.what.binary = c.binary;
+  if (env_.hooks && !publish_hook(id, c, m.what.data)) return;
+  m.refused = refuser(id);
   m.what.info = info();
   m.accepted = now.steady;
   m.done = answer<backplane::appended>(id, [](auto&) { return protocol::publish_reply{}; });
@@ -115,13 +117,16 @@ void client::on(std::uint32_t id, const protocol::history_command& c, moment) {
   env_.channels.tell(c.channel, std::move(m));
 }
 
-void client::on(std::uint32_t id, const protocol::rpc_command& c, moment) {
-  if (c.method != "plexus.presence.update")
-    refuse(id, error_code::not_available);
-  else if (c.binary)
-    refuse(id, error_code::bad_request);
-  else
-    update_presence(id, c.data);
+void client::on(std::uint32_t id, const protocol::rpc_command& c, moment now) {
+  if (c.method == "plexus.presence.update") {
+    if (c.binary)
+      refuse(id, error_code::bad_request);
+    else
+      update_presence(id, c.data);
+    return;
+  }
+  if (env_.hooks && rpc_hook(id, c)) return;
+  call_actor(id, c, now);
 }
 
 void client::update_presence(std::uint32_t id, std::string_view data) {

@@ -79,6 +79,8 @@ void client::on(std::uint32_t id, const protocol::connect_command& c, moment now
     close(disconnect_code::bad_request);
     return;
   }
+  std::string hook_reply;
+  if (env_.hooks && !connect_hook(who, c, hook_reply)) return;
   user_ = std::move(who.user);
   conn_info_ = std::move(who.info);
   has_place_ = conf.max_connections_per_user > 0;
@@ -96,6 +98,7 @@ void client::on(std::uint32_t id, const protocol::connect_command& c, moment now
   auto& reply = connecting_->reply;
   reply.client = id_;
   reply.version = env_.version;
+  reply.data = std::move(hook_reply);
   reply.ping = static_cast<std::uint32_t>(std::chrono::ceil<std::chrono::seconds>(conf.ping_interval).count());
   reply.pong = conf.ping_interval.count() > 0 && conf.pong_timeout.count() > 0;
   auto back = env_.port.address(session_);

@@ -9,6 +9,7 @@ namespace {
 std::vector<std::string> error_codes() {
   std::vector<std::string> out;
   for (auto& e : protocol::errors()) out.push_back(std::to_string(static_cast<int>(e.code)));
+  out.emplace_back("other"); // a plugin's
   return out;
 }
 
@@ -44,7 +45,9 @@ const runtime::metrics::counter rate_limited{
     "plexus_client_rate_limited_total", "Commands over client.rate, by the rate.", "rate", {"commands", "bytes"}};
 
 void count_error(protocol::error_code code) {
-  errors.add(1, static_cast<std::size_t>(&protocol::entry(code) - protocol::errors().data()));
+  const auto& known = protocol::entry(code);
+  errors.add(1, known.code == code ? static_cast<std::size_t>(&known - protocol::errors().data())
+                                   : protocol::errors().size());
 }
 
 void count_disconnect(std::uint16_t code) {

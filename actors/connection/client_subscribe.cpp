@@ -86,6 +86,8 @@ void client::on(std::uint32_t id, const protocol::subscribe_command& c, moment n
     refuse(id, error_code::permission_denied);
     return;
   }
+  if (env_.hooks && !subscribe_hook(id, c, r.data)) return;
+  r.asked = c.data;
   r.channel = std::string(c.channel);
   r.id = id;
   r.wants_position = c.positioned || c.recoverable || c.recover;
@@ -110,6 +112,7 @@ void client::open(open_request r, moment now) {
 
   channel::subscribe m;
   m.who = {user_, id_, conn_info_, r.channel_info};
+  m.data = std::move(r.asked);
   m.loop = env_.home.index();
   m.wants_position = r.wants_position || r.id == 0;
   m.wants_join_leave = r.wants_join_leave || r.id == 0;
@@ -146,7 +149,7 @@ void client::open(open_request r, moment now) {
     reply.recovered = result->recovered;
     reply.was_recovering = result->was_recovering;
     reply.publications = std::move(result->publications);
-    reply.data = data;
+    reply.data = result->data.empty() ? data : std::move(result->data);
     reply.delta = result->kind.delta;
     channel::admit a{session, channel, result->kind, {}, {}};
     if (in_connect)
@@ -158,6 +161,18 @@ void client::open(open_request r, moment now) {
     // The connection hears of it after the table has it: an unsubscribe that follows must find the entry.
     a.then = [self, told = std::move(told)] { caf::anon_send(self, told); };
     caf::anon_send(transport, std::move(a));
+  };
+  m.refused = [session = session_, transport = env_.transport, self = self(), &codec = codec_, id = r.id, ticket,
+               in_connect = r.in_connect, channel = r.channel](std::uint16_t code, const std::string& message) {
+    const auto as = static_cast<error_code>(code);
+    sub_result told{channel, ticket, in_connect, as, nullptr};
+    std::string bytes;
+    if (id > 0) {
+      metrics::count_error(as);
+      codec.encode(bytes, id, protocol::error_reply{as, message});
+    }
+    caf::anon_send(transport,
+                   channel::deliver{session, std::move(bytes), [self, told] { caf::anon_send(self, told); }});
   };
   env_.channels.tell(r.channel, std::move(m));
 }
@@ -184,6 +199,7 @@ void client::on_sub_result(sub_result& m, moment now) {
     subs_.erase(subs_.begin() + static_cast<std::ptrdiff_t>(index));
   } else {
     s->open = true;
+    if (env_.hooks) joined_hook(m.channel);
     if (auto code = s->end_when_open) {
       end_subscription(index, true);
       push(m.channel, protocol::unsubscribe_push{*code});
@@ -203,6 +219,7 @@ void client::on_sub_result(sub_result& m, moment now) {
 
 void client::end_subscription(std::size_t index, bool clean) {
   auto& s = subs_[index];
+  if (env_.hooks && s.open) left_hook(s.channel);
   env_.port.dismiss(session_, s.channel);
   env_.channels.tell(s.channel, channel::unsubscribe{id_, env_.home.index(), clean, true});
   subs_.erase(subs_.begin() + static_cast<std::ptrdiff_t>(index));
@@ -245,6 +262,7 @@ void client::on_dissolved(const std::string& channel) {
   if (phase_ == phase::closed) return;
   auto* s = find(channel);
   if (!s || !s->open) return;
+  if (env_.hooks) left_hook(channel);
   env_.channels.tell(channel, channel::unsubscribe{id_, env_.home.index(), true, false});
   if (s->server_side) {
     close(disconnect_code::insufficient_state);

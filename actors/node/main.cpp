@@ -138,7 +138,11 @@ int serve(const options& from) {
 int check(const std::string& file) {
   options from;
   from.file = file;
-  return read_settings(from, true) ? 0 : bad_configuration;
+  const auto settings = read_settings(from, true);
+  if (!settings) return bad_configuration;
+  const auto wrong = node::plugin_fault(*settings);
+  if (!wrong.empty()) std::cerr << file << ": " << wrong << "\n";
+  return wrong.empty() ? 0 : bad_configuration;
 }
 
 struct token_options {

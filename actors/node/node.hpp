@@ -21,6 +21,9 @@ struct bad_settings : std::runtime_error {
 /// What is wrong with `backplane.url` beyond its scheme, as a sentence without the password; empty: nothing.
 std::string backplane_fault(const config::settings& settings);
 
+/// What is wrong with the plugins and the namespaces' actors, as a sentence; empty: nothing. Loads the plugins.
+std::string plugin_fault(const config::settings& settings);
+
 /// Made, run and destroyed by `main`'s thread.
 class node {
 public:
@@ -45,8 +48,9 @@ public:
   /// the backplane can't be reached in time.
   void run(const std::function<void()>& ready, reader reload);
 
-private:
   struct parts;
+
+private:
   std::unique_ptr<parts> parts_;
 };
 

@@ -100,6 +100,7 @@ node::parts::parts(const config::settings& s) :
     clients(loops.size()),
     sessions(uid),
     sessions_anywhere(nodes, sessions) {
+  load_plugins(s);
   listener.connect(channels, nodes);
   listener.connect_environments([this](const news::environment_work& work) {
     for (unsigned i = 0; i < loops.size(); ++i)
@@ -113,6 +114,12 @@ node::parts::parts(const config::settings& s) :
     transport_actors.push_back(runtime::spawn_on<transport::transport_actor>(loops.at(i), *transports.back()));
   }
   channels.connect_transports(transport_actors);
+  actors = std::make_unique<extension::host>(
+      extension::host_setup{loops, *plane, plugins, around, settings.get(), nodes.uid(), redis ? &others : nullptr});
+  nodes.serve(actor_network::subject, [this](std::string_view body, cluster::cluster::respond respond) {
+    actors->asked(body, std::move(respond));
+  });
+  channels.connect_actors(*actors);
   auto front = make_front(s.listen);
   if (!s.listen.tls_certificate.empty() && !tls) throw std::runtime_error("TLS can't be set up, see the log");
   std::vector<transport::loop_transport*> all;
@@ -121,7 +128,8 @@ node::parts::parts(const config::settings& s) :
     transports[i]->set_front(front);
     transports[i]->connect(std::make_unique<connection::client_environment>(
         connection::client_environment{loops.at(i), *transports[i], transport_actors[i], channels, clients,
-                                       settings.get(), settings.verifier(), "Plexus " PLEXUS_VERSION, uid}));
+                                       settings.get(), settings.verifier(), "Plexus " PLEXUS_VERSION, uid,
+                                       {}, actors.get(), plugins.all_hooks().empty() ? nullptr : &plugins.all_hooks()}));
   }
   sessions.connect(all);
   auto sockets = descriptor_limit() - std::min<std::size_t>(descriptor_limit() / 4, 64);
@@ -184,7 +192,13 @@ void node::parts::wait_for_signal() {
 
 void node::parts::on_signal(int which) {
   if (which == SIGHUP) {
-    if (auto fresh = reload ? reload() : nullptr) apply(*fresh);
+    auto fresh = reload ? reload() : nullptr;
+    if (!fresh) return;
+    // The plugins are those of the start.
+    if (const auto wrong = actor_fault(plugins, *fresh); wrong.empty())
+      apply(*fresh);
+    else
+      runtime::log::error("node", "the configuration has faults; the one before stays", {{"fault", wrong}});
     return;
   }
   if (now == phase::serving)
@@ -202,13 +216,20 @@ void node::parts::pulse() {
   }
   if (now == phase::draining) {
     if (limit.clients == 0 || loops.at(0).now() >= drain_end) {
-      end();
+      if (letting_go) return end();
+      // Channel actors are given back, so that nobody has to wait for their leases.
+      letting_go = true;
+      constexpr std::chrono::seconds longest{2};
+      drain_end = loops.at(0).now() + longest;
+      loops.at(0).arm(timer, drain_end);
+      actors->let_go([this] { end(); });
       return;
     }
     loops.at(0).arm(timer, loops.at(0).now() + std::chrono::milliseconds(20));
     return;
   }
   plane->tick();
+  actors->tick();
   // All loops have the same ones: without any, none is woken.
   if (transports[0]->environment().denied.size() > 0)
     loops.on_each([this](runtime::loop& l) { transports[l.index()]->environment().denied.expire(unix_time()); },
@@ -234,6 +255,8 @@ void node::parts::drain() {
   auto window = settings.get()->node.drain_timeout;
   runtime::log::info("node", "draining", {{"clients", limit.clients.load()}, {"drain_timeout_ms", window.count()}});
   drain_end = loops.at(0).now() + window;
+  // First: their commands find them elsewhere while this node's clients are still here.
+  actors->drain([] {});
   auto spread = window * 8 / 10;
   loops.on_each(
       [this, spread](runtime::loop& l) {
@@ -298,6 +321,7 @@ void node::parts::apply(const config::settings& fresh) {
   auto current = settings.get();
   runtime::log::configure(current->log.level, current->log.format);
   channels.apply(current);
+  actors->apply(current);
   auto front = make_front(current->listen);
   for (unsigned i = 0; i < loops.size(); ++i)
     loops.at(i).post([this, i, current, front, verifier = settings.verifier()] {

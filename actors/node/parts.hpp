@@ -5,6 +5,7 @@
 #include "actors/channel/router.hpp"
 #include "actors/cluster/cluster.hpp"
 #include "actors/connection/directory.hpp"
+#include "actors/extension/host.hpp"
 #include "actors/node/node.hpp"
 #include "actors/node/settings_store.hpp"
 #include "backplane/memory_backplane.hpp"
@@ -48,6 +49,33 @@ private:
   std::function<void(environment_work)> on_each_;
 };
 
+/// What channel actors ask of this node.
+class actor_surroundings final : public extension::surroundings {
+public:
+  explicit actor_surroundings(node::parts& of) : of_(of) {}
+  void unsubscribe(const std::string& channel, const member& who, std::uint16_t code) override;
+  void set_presence(const std::string& channel, const member& who, const std::string& json) override;
+
+private:
+  node::parts& of_;
+};
+
+/// What is wrong with the namespaces' actors, as a sentence; empty: nothing.
+std::string actor_fault(const extension::plugins& known, const config::settings& s);
+
+/// The other nodes, as channel actors need them.
+class actor_network final : public extension::network {
+public:
+  static constexpr auto* subject = "actor";
+  explicit actor_network(node::parts& of) : of_(of) {}
+  void alive(std::function<void(std::optional<std::vector<std::string>>)> done) override;
+  void ask(const std::string& node, std::string body, std::chrono::milliseconds timeout,
+           std::function<void(std::optional<std::string>)> done) override;
+
+private:
+  node::parts& of_;
+};
+
 struct node::parts {
   explicit parts(const config::settings& s);
 
@@ -60,6 +88,7 @@ struct node::parts {
   std::unique_ptr<backplane::backplane> plane;
   cluster::cluster nodes;
   std::exception_ptr failure; ///< why it ended by itself; read after the loops have ended
+  extension::plugins plugins; ///< before all that holds objects of theirs
   channel::channel_router channels;
   connection::directory clients;
   transport::site site;
@@ -68,6 +97,9 @@ struct node::parts {
   transport::cluster_sessions sessions_anywhere;
   std::vector<std::unique_ptr<transport::loop_transport>> transports;
   std::vector<caf::actor> transport_actors;
+  actor_surroundings around{*this};
+  actor_network others{*this};
+  std::unique_ptr<extension::host> actors;
   transport::tls::context_ptr tls;                 ///< null: the public port speaks plain text; loop 0
   std::atomic<long long> certificate_not_after{0}; ///< seconds since 1970; 0: none
   std::unique_ptr<transport::acceptor> public_port, internal_port;
@@ -84,6 +116,7 @@ struct node::parts {
     parts& owner;
   } timer{*this};
   std::chrono::steady_clock::time_point drain_end{};
+  bool letting_go = false; ///< drained: the channel actors are given back
 
   static constexpr std::chrono::milliseconds farewell_time{1000};
   static constexpr std::size_t trim_after = 1000;
@@ -92,6 +125,8 @@ struct node::parts {
   std::unique_ptr<backplane::backplane> make_plane(const config::settings& s);
   /// On loop 0. `then` runs there once the backplane is up; otherwise the node ends.
   void start_backplane(std::function<void()> then);
+  /// Throws `bad_settings` for a plugin that can't be used, and for a namespace with an actor that none has.
+  void load_plugins(const config::settings& s);
   void give_memory_back();
   void add_routes();
   void wait_for_signal();

@@ -22,6 +22,13 @@ void write_expiry(object_writer& to, const T& what) {
 void append_reply(std::string& out, const error_reply& what) {
   const auto& known = entry(what.code);
   object_writer to(out);
+  if (!what.message.empty()) {
+    to.number("code", static_cast<std::uint64_t>(what.code));
+    to.text("message", what.message);
+    to.flag("temporary", known.code == what.code && known.temporary);
+    to.close();
+    return;
+  }
   to.number("code", static_cast<std::uint64_t>(known.code));
   to.text("message", known.name);
   to.flag("temporary", known.temporary);

@@ -77,6 +77,12 @@ void write(writer& to, field::number n, const std::vector<publication_ptr>& list
 void write(writer& to, const error_reply& what) {
   namespace f = field::error;
   const auto& known = entry(what.code);
+  if (!what.message.empty()) {
+    to.number(f::code, static_cast<std::uint64_t>(what.code));
+    to.bytes(f::message, what.message);
+    to.flag(f::temporary, known.code == what.code && known.temporary);
+    return;
+  }
   to.number(f::code, static_cast<std::uint64_t>(known.code));
   to.bytes(f::message, known.name);
   to.flag(f::temporary, known.temporary);

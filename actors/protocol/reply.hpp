@@ -15,6 +15,8 @@ namespace plexus::protocol {
 
 struct error_reply {
   error_code code = error_code::internal;
+  /// Of a plugin: goes with the code as it is, which may then be none of the table's.
+  std::string message{};
 };
 
 /// How a publication's data travels. Once deltas were agreed on, formats that embed data as JSON carry it as a

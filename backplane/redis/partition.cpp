@@ -186,11 +186,15 @@ void partition::send_batch(bool with_text) {
       keeps = true;
       continue;
     }
+    if (const auto* w = std::get_if<write_actor_step>(&each.what))
+      for (const auto& p : w->publications) waiting_for_replica_ = waiting_for_replica_ || p.replicated;
     needs_inbox = true;
-    keeps = keeps ||
-            !(std::holds_alternative<enroll_step>(each.what) || std::holds_alternative<recover_step>(each.what) ||
-              std::holds_alternative<history_step>(each.what) || std::holds_alternative<members_step>(each.what) ||
-              std::holds_alternative<notices_step>(each.what) || std::holds_alternative<peers_step>(each.what));
+    keeps =
+        keeps ||
+        !(std::holds_alternative<enroll_step>(each.what) || std::holds_alternative<recover_step>(each.what) ||
+          std::holds_alternative<history_step>(each.what) || std::holds_alternative<members_step>(each.what) ||
+          std::holds_alternative<notices_step>(each.what) || std::holds_alternative<peers_step>(each.what) ||
+          std::holds_alternative<claim_actor_step>(each.what) || std::holds_alternative<abandoned_step>(each.what));
   }
   auto& w = words_;
   w.clear();
@@ -261,6 +265,8 @@ void partition::ask_replica(const reply& answers) {
     const auto* a = std::get_if<append_step>(&steps[i].what);
     const auto epoch = i < packed.size() ? packed[i].epoch : answers[3 + i][0].text();
     waiting_for_replica_ = waiting_for_replica_ || (a && a->replicated && epoch.size() > 1);
+    if (const auto* w = std::get_if<write_actor_step>(&steps[i].what); w && epoch == "D")
+      for (const auto& p : w->publications) waiting_for_replica_ = waiting_for_replica_ || p.replicated;
   }
   if (!waiting_for_replica_) return;
   const auto& times = with_.times;

@@ -176,6 +176,9 @@ private:
   void on_noticed(const step& of, answer<nothing>& done, const reply& r);
   void on_notices(const step& of, const reply& r);
   void ask_notices();
+  // partition_actors.cpp
+  void on_claimed(step& of, claim_actor_step& what, const reply& r);
+  void on_written(step& of, write_actor_step& what, const reply& r);
   void on_cleaned(step& of, const clean_step& what, const reply& r);
   void in_order(const std::string& channel, std::string_view epoch, std::uint64_t sequence, bool is_step,
                 item what);

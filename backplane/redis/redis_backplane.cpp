@@ -102,7 +102,9 @@ void redis_backplane::push(const std::string& channel, step what) {
   on_partition(channel, [what = std::move(what)](partition& p) mutable { p.ask(std::move(what)); });
 }
 
-void redis_backplane::append(const std::string& channel, const retention& keep, draft what, answer<appended> done) {
+namespace {
+
+append_step to_step(draft what) {
   append_step s;
   s.body = encode_body(what);
   s.made = std::make_shared<protocol::publication>();
@@ -114,6 +116,13 @@ void redis_backplane::append(const std::string& channel, const retention& keep, 
   s.key_life = what.idempotency_ttl;
   s.skip_history = what.skip_history;
   s.replicated = what.replicated;
+  return s;
+}
+
+} // namespace
+
+void redis_backplane::append(const std::string& channel, const retention& keep, draft what, answer<appended> done) {
+  auto s = to_step(std::move(what));
   s.done = std::move(done);
   push(channel, {channel, keep, {}, std::move(s)});
 }
@@ -175,6 +184,46 @@ void redis_backplane::acquire_lease(const std::string& name, const std::string& 
 
 void redis_backplane::release_lease(const std::string& name, const std::string& holder, answer<nothing> done) {
   push(name, {name, {}, {}, release_step{holder, std::move(done)}});
+}
+
+void redis_backplane::claim_actor(const std::string& channel, const std::string& holder, milliseconds ttl,
+                                  answer<actor_claim> done) {
+  push(channel, {channel, {}, {}, claim_actor_step{holder, ttl, std::move(done)}});
+}
+
+void redis_backplane::write_actor(const std::string& channel, const retention& keep, actor_write what,
+                                  answer<actor_written> done) {
+  write_actor_step s;
+  for (auto& each : what.publications) s.publications.push_back(to_step(std::move(each)));
+  what.publications.clear();
+  s.what = std::move(what);
+  s.done = std::move(done);
+  push(channel, {channel, keep, {}, std::move(s)});
+}
+
+void redis_backplane::abandoned_actors(std::size_t most, answer<std::vector<std::string>> done) {
+  const auto all = std::make_shared<std::vector<std::string>>();
+  const auto left = std::make_shared<std::size_t>(partitions_.size());
+  const auto failed = std::make_shared<bool>(false);
+  // Asked with the empty name, so that all answers come on one loop.
+  const auto one = [all, left, failed, most, done = std::move(done)](outcome<std::vector<std::string>> got) {
+    if (got)
+      for (auto& each : *got)
+        if (all->size() < most) all->push_back(std::move(each));
+    *failed = *failed || !got;
+    if (--*left > 0 || !done) return;
+    if (*failed && all->empty())
+      done(error_code::internal);
+    else
+      done(std::move(*all));
+  };
+  const auto ask = [this, one, most] {
+    for (auto& each : partitions_) each->ask({"", {}, {}, abandoned_step{most, one}});
+  };
+  if (home_.here())
+    ask();
+  else
+    home_.post(ask);
 }
 
 void redis_backplane::put_notice(notice what, answer<nothing> done) {

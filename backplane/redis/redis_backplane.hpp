@@ -56,6 +56,11 @@ public:
   void acquire_lease(const std::string& name, const std::string& holder, milliseconds ttl,
                      answer<lease> done) override;
   void release_lease(const std::string& name, const std::string& holder, answer<nothing> done) override;
+  void claim_actor(const std::string& channel, const std::string& holder, milliseconds ttl,
+                   answer<actor_claim> done) override;
+  void write_actor(const std::string& channel, const retention& keep, actor_write what,
+                   answer<actor_written> done) override;
+  void abandoned_actors(std::size_t most, answer<std::vector<std::string>> done) override;
   void put_notice(notice what, answer<nothing> done) override;
   void drop_notice(const std::string& key, answer<nothing> done) override;
   [[nodiscard]] const std::string& uid() const override { return uid_; }

@@ -147,6 +147,45 @@ struct writer {
     to.add("Z");
     to.add(of.channel);
   }
+  void operator()(const claim_actor_step& s) {
+    to.add("AC");
+    to.add(of.channel);
+    to.add(s.holder);
+    to.add(std::max(s.ttl, milliseconds{1}));
+  }
+  void operator()(const write_actor_step& s) {
+    using mode = actor_write::mode;
+    to.add("AW");
+    to.add(of.channel);
+    to.add(keep_text(of.keep));
+    to.add(s.what.holder);
+    to.add(s.what.token);
+    to.add(s.what.sequence);
+    to.add(std::max(s.what.ttl, milliseconds{1}));
+    to.add(std::min<std::int64_t>(s.what.life.count(), static_cast<std::int64_t>(most_exact)));
+    std::string how(1, s.what.how == mode::nothing ? 'n'
+                       : s.what.how == mode::add   ? 'a'
+                       : s.what.how == mode::drop  ? 'd'
+                                                   : 's');
+    if (s.what.release) how += 'r';
+    to.add(std::move(how));
+    to.add(s.what.facts);
+    to.add(s.publications.size());
+    for (const auto& each : s.publications) {
+      std::string flags;
+      if (each.skip_history) flags += 's';
+      if (each.replicated) flags += 'r';
+      to.add(flags.empty() ? std::string() : " " + flags);
+      to.add(each.body);
+      to.add(each.key);
+      to.add(each.key_life);
+    }
+  }
+  void operator()(const abandoned_step& s) {
+    to.add("AL");
+    to.add(of.channel);
+    to.add(s.most);
+  }
   void operator()(const sync_step&) { nobody_waits(); }
   void nobody_waits() {
     to.add("Y");

@@ -89,6 +89,25 @@ struct send_step {
   answer<nothing> done;
 };
 struct bye_step {}; ///< the node ends: its inbox goes
+struct claim_actor_step {
+  std::string holder;
+  milliseconds ttl{0};
+  answer<actor_claim> done;
+};
+struct write_actor_step {
+  actor_write what; ///< without the publications' data, which are below
+  std::vector<append_step> publications;
+  answer<actor_written> done;
+  [[nodiscard]] std::size_t bytes() const {
+    auto all = what.facts.size();
+    for (const auto& each : publications) all += each.body.size();
+    return all;
+  }
+};
+struct abandoned_step {
+  std::size_t most = 0;
+  answer<std::vector<std::string>> done;
+};
 struct sync_step {
   answer<nothing> done; ///< when all that the inbox had then was handled
 };
@@ -97,7 +116,7 @@ struct step {
   using body = std::variant<append_step, enroll_step, vacate_step, recover_step, history_step, remove_history_step,
                             enter_step, leave_step, members_step, acquire_step, release_step, put_notice_step,
                             drop_notice_step, notices_step, bury_step, clean_step, peers_step, send_step, bye_step,
-                            sync_step>;
+                            claim_actor_step, write_actor_step, abandoned_step, sync_step>;
   std::string channel;
   retention keep;
   milliseconds until{0}; ///< steady time at which whoever asked is told that it failed; 0: never
@@ -108,7 +127,8 @@ struct step {
   [[nodiscard]] std::size_t bytes() const {
     const auto* a = std::get_if<append_step>(&what);
     const auto* m = std::get_if<send_step>(&what);
-    return channel.size() + 64 + (a ? a->body.size() : 0) + (m ? m->bytes.size() : 0);
+    const auto* w = std::get_if<write_actor_step>(&what);
+    return channel.size() + 64 + (a ? a->body.size() : 0) + (m ? m->bytes.size() : 0) + (w ? w->bytes() : 0);
   }
   /// Whether its answer may be large. Redis then says `W` when a batch has no room for it.
   [[nodiscard]] bool reads() const {

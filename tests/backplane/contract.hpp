@@ -4,6 +4,7 @@
 //
 //   TEST_CASE("memory: appending") { memory_fixture f; contract::appending(f); }
 
+#include "tests/backplane/contract_actors.hpp"
 #include "tests/backplane/contract_fixture.hpp"
 #include "tests/backplane/contract_log.hpp"
 #include "tests/backplane/contract_notices.hpp"
@@ -20,6 +21,7 @@
   PLEXUS_BACKPLANE_CONTRACT_PART(NAME, FIXTURE, reading_history)                                                   \
   PLEXUS_BACKPLANE_CONTRACT_PART(NAME, FIXTURE, presence)                                                          \
   PLEXUS_BACKPLANE_CONTRACT_PART(NAME, FIXTURE, lost_nodes)                                                        \
+  PLEXUS_BACKPLANE_CONTRACT_PART(NAME, FIXTURE, actors)                                                            \
   PLEXUS_BACKPLANE_CONTRACT_PART(NAME, FIXTURE, leases)                                                            \
   PLEXUS_BACKPLANE_CONTRACT_PART(NAME, FIXTURE, notices)                                                           \
   PLEXUS_BACKPLANE_CONTRACT_PART(NAME, FIXTURE, messages)

@@ -100,6 +100,21 @@ while i <= last do
     answer, leaves = '', true
     kept[step] = false
     i = i + 2
+  elseif what == 'AC' then
+    answer = claim_actor(name, ARGV[i + 2], ARGV[i + 3])
+    kept[step] = false
+    i = i + 4
+  elseif what == 'AW' then
+    if again then
+      answer, i = again, i + 11 + 4 * number(ARGV[i + 10])
+    else
+      answer, i = write_actor(name, i + 2)
+    end
+    kept[step] = answer
+  elseif what == 'AL' then
+    answer = abandoned_actors(ARGV[i + 2])
+    kept[step] = false
+    i = i + 3
   elseif what == 'Y' then -- only asks what the inbox has
     answer, asks_last = '', true
     kept[step] = false

@@ -1,0 +1,210 @@
+#include "actors/extension/host.hpp"
+
+#include "actors/extension/loop_host.hpp"
+#include "actors/extension/metrics.hpp"
+#include "actors/runtime/log.hpp"
+
+#include <algorithm>
+
+namespace plexus::extension {
+
+namespace {
+
+constexpr unsigned aside_threads = 4;
+constexpr std::size_t rescued_at_once = 256;
+constexpr milliseconds wake_timeout{3000};
+
+std::uint64_t mixed(std::string_view a, std::string_view b) {
+  std::uint64_t h = 14695981039346656037U; // FNV-1a: the same on every node
+  for (const auto c : a) h = (h ^ static_cast<unsigned char>(c)) * 1099511628211U;
+  h ^= 0xff;
+  for (const auto c : b) h = (h ^ static_cast<unsigned char>(c)) * 1099511628211U;
+  h ^= h >> 33U;
+  h *= 0xff51afd7ed558ccdU;
+  return h ^ (h >> 33U);
+}
+
+} // namespace
+
+host::host(const host_setup& with) :
+    with_(with), asides_(std::make_unique<aside_pool>(aside_threads)), alive_{with.uid} {
+  for (unsigned i = 0; i < with_.loops.size(); ++i)
+    on_loop_.push_back(std::make_unique<loop_host>(*this, with_.loops.at(i)));
+}
+
+host::~host() {
+  asides_.reset(); // its threads post to the loops
+}
+
+loop_host& host::of(std::string_view channel) {
+  return *on_loop_[with_.loops.of(channel).index()];
+}
+
+void host::submit(std::string_view channel, command what, std::function<void(const delivered&)> done) {
+  auto& home = with_.loops.of(channel);
+  auto& there = *on_loop_[home.index()];
+  if (home.here()) {
+    there.submit(std::string(channel), std::move(what), std::move(done));
+    return;
+  }
+  home.post([&there, channel = std::string(channel), what = std::move(what), done = std::move(done)]() mutable {
+    there.submit(channel, std::move(what), std::move(done));
+  });
+}
+
+void host::asked(std::string_view body, std::function<void(std::string)> respond) {
+  auto what = read_ask(body);
+  if (!what) {
+    respond(write(replies_body{replies_body::state_of::again, {}, {}}));
+    return;
+  }
+  auto& home = with_.loops.of(what->channel);
+  home.post([this, &home, what = std::move(*what), respond = std::move(respond)]() mutable {
+    on_loop_[home.index()]->asked(std::move(what), std::move(respond));
+  });
+}
+
+// -- who is alive, and who should have what
+// ---------------------------------------------------------------------
+
+bool host::alive(const std::string& uid) const {
+  const std::lock_guard locked(lock_);
+  return std::binary_search(alive_.begin(), alive_.end(), uid);
+}
+
+std::string host::preferred(std::string_view channel) const {
+  const std::lock_guard locked(lock_);
+  const std::string* best = nullptr;
+  std::uint64_t most = 0;
+  for (const auto& each : alive_) {
+    if (draining_ && each == with_.uid && alive_.size() > 1) continue;
+    const auto weight = mixed(each, channel);
+    if (best && weight <= most) continue;
+    best = &each;
+    most = weight;
+  }
+  return best ? *best : with_.uid;
+}
+
+void host::start() {
+  tick();
+}
+
+void host::tick() {
+  if (with_.others)
+    with_.others->alive([this](std::optional<std::vector<std::string>> nodes) {
+      if (nodes) with_.loops.at(0).post([this, nodes = std::move(*nodes)]() mutable { on_alive(std::move(nodes)); });
+    });
+  if (draining_) return;
+  with_.plane.abandoned_actors(rescued_at_once, [this](backplane::outcome<std::vector<std::string>> got) {
+    if (got && !got->empty()) rescue(*got);
+  });
+}
+
+void host::on_alive(std::vector<std::string> nodes) {
+  std::sort(nodes.begin(), nodes.end());
+  // A node whose own lease is in doubt is alive all the same.
+  if (!std::binary_search(nodes.begin(), nodes.end(), with_.uid))
+    nodes.insert(std::upper_bound(nodes.begin(), nodes.end(), with_.uid), with_.uid);
+  {
+    const std::lock_guard locked(lock_);
+    if (nodes == alive_) return;
+    alive_ = std::move(nodes);
+  }
+  with_.loops.on_each([this](runtime::loop& l) { on_loop_[l.index()]->alive_changed(); }, {});
+}
+
+// Every node looks, and asks the one that should have it; the lease decides.
+void host::rescue(const std::vector<std::string>& channels) {
+  std::shared_ptr<const config::settings> settings;
+  {
+    const std::lock_guard locked(lock_);
+    settings = with_.settings;
+  }
+  for (const auto& channel : channels) {
+    const auto* options = settings->options_of(channel);
+    if (!options || options->actor.empty()) continue;
+    const auto to = preferred(channel);
+    if (to == with_.uid || !with_.others) {
+      auto& home = with_.loops.of(channel);
+      home.post([this, &home, channel] { on_loop_[home.index()]->wake(channel); });
+      continue;
+    }
+    ask_body wake;
+    wake.what = ask_body::kind::wake;
+    wake.channel = channel;
+    wake.origin = with_.uid;
+    with_.others->ask(to, write(wake), wake_timeout, [](const auto&) {});
+  }
+}
+
+// -- handing over
+// ------------------------------------------------------------------------------------------------
+
+void host::everywhere(bool to_others, runtime::task done) {
+  auto left = std::make_shared<std::atomic<unsigned>>(with_.loops.size());
+  auto all = std::make_shared<runtime::task>(std::move(done));
+  const auto why = to_others ? stop_reason::moved : stop_reason::idle;
+  for (unsigned i = 0; i < with_.loops.size(); ++i)
+    with_.loops.at(i).post([this, i, left, all, why] {
+      on_loop_[i]->leave_all(why, [this, left, all] {
+        if (--*left == 0) with_.loops.at(0).post([all] { (*all)(); });
+      });
+    });
+}
+
+void host::drain(runtime::task done) {
+  draining_ = true;
+  std::size_t nodes = 0;
+  {
+    const std::lock_guard locked(lock_);
+    nodes = alive_.size();
+  }
+  // Alone it serves its clients until they are gone.
+  if (nodes <= 1) return done();
+  everywhere(true, std::move(done));
+}
+
+void host::let_go(runtime::task done) {
+  draining_ = true;
+  ending_ = true;
+  everywhere(false, std::move(done));
+}
+
+void host::move(const std::string& channel, const std::string& to_uid, std::function<void(std::string)> done) {
+  auto* back = runtime::loop::current();
+  auto& home = with_.loops.of(channel);
+  auto answer = [back, done = std::move(done)](std::string how) {
+    if (back)
+      back->post([done, how = std::move(how)] { done(how); });
+    else
+      done(std::move(how));
+  };
+  if (to_uid != with_.uid && !alive(to_uid)) return answer("no such node");
+  home.post([this, &home, channel, to_uid, answer = std::move(answer)] {
+    on_loop_[home.index()]->move(channel, to_uid, answer);
+  });
+}
+
+void host::list(std::function<void(std::vector<actor_figures>)> done) {
+  auto all = std::make_shared<std::vector<std::vector<actor_figures>>>(with_.loops.size());
+  with_.loops.on_each([this, all](runtime::loop& l) { on_loop_[l.index()]->list((*all)[l.index()]); },
+                      [all, done = std::move(done)] {
+                        std::vector<actor_figures> out;
+                        for (auto& each : *all)
+                          out.insert(out.end(), std::make_move_iterator(each.begin()),
+                                     std::make_move_iterator(each.end()));
+                        done(std::move(out));
+                      });
+}
+
+void host::apply(const std::shared_ptr<const config::settings>& settings) {
+  {
+    const std::lock_guard locked(lock_);
+    with_.settings = settings;
+  }
+  for (unsigned i = 0; i < with_.loops.size(); ++i)
+    with_.loops.at(i).post([this, i, settings] { on_loop_[i]->apply(settings); });
+}
+
+} // namespace plexus::extension

@@ -1,0 +1,95 @@
+#pragma once
+// The posts of one loop. Inside actors/extension only; on its loop's thread.
+
+#include "actors/extension/host.hpp"
+#include "actors/extension/wire.hpp"
+
+#include <deque>
+#include <map>
+#include <optional>
+#include <set>
+#include <unordered_map>
+
+namespace plexus::extension {
+
+class loop_host final : private cell_port {
+public:
+  loop_host(host& node, runtime::loop& home);
+  ~loop_host() override;
+
+  void submit(const std::string& channel, command what, std::function<void(const delivered&)> done);
+  void asked(ask_body what, std::function<void(std::string)> respond);
+  /// Makes the actor live here, where nobody else has it.
+  void wake(const std::string& channel);
+  void leave_all(stop_reason why, runtime::task done);
+  void move(const std::string& channel, const std::string& to, std::function<void(std::string)> done);
+  void list(std::vector<actor_figures>& to) const;
+  void apply(const std::shared_ptr<const config::settings>& settings);
+  void alive_changed();
+
+private:
+  using clock = runtime::loop::clock;
+
+  struct waiting {
+    command what;
+    std::function<void(const delivered&)> done;
+    clock::time_point until;
+    bool given = false; ///< to the cell or another node, which hasn't answered yet
+  };
+  /// What another node asked and is owed an answer for.
+  struct debt {
+    std::function<void(std::string)> respond;
+    std::set<std::uint64_t> left;
+    replies_body done;
+  };
+  struct post {
+    std::string channel;
+    std::string owner; ///< another node that has the actor, as last heard; empty: not known
+    std::deque<waiting> queue;
+    std::uint64_t last_number = 0;
+    std::map<std::string, member> members; ///< of this node; also those whose subscribe is on its way
+    std::set<std::string> entering;        ///< those
+    std::shared_ptr<cell> here;
+    std::map<std::string, debt> debts; ///< by the asking node
+    bool asking = false;
+    clock::time_point pause_until{};
+    std::string move_to;
+    std::function<void(std::string)> moved;
+  };
+  struct alarm;
+
+  // cell_port
+  void replied(const std::string& channel, const commit::reply& what, const protocol::position& at) override;
+  void remove(const std::string& channel, const commit::removal& what) override;
+  void set_presence(const std::string& channel, const commit::presence& what) override;
+  void run_aside(const std::string& channel, std::uint64_t cell, commit::aside what) override;
+  void ended(cell& which, cell_end how, const std::string& holder) override;
+  void began(cell& which) override;
+
+  post& post_of(const std::string& channel);
+  void pump(post& p);
+  void pump_later(post& p, std::chrono::milliseconds pause);
+  bool make_cell(post& p);
+  void give_to_cell(post& p);
+  void ask_owner(post& p, const std::string& owner);
+  void on_answered(const std::string& channel, const std::string& owner, std::optional<std::string> body);
+  void again(post& p);
+  void settle(post& p, std::uint64_t number, const answer& what, const protocol::position& at);
+  void pay(post& p, const std::string& to, replies_body::state_of how, const std::string& holder);
+  void pay_all(post& p, replies_body::state_of how, const std::string& holder);
+  void check_members(cell& of, const std::string& node, const roster_body& there);
+  void on_alarm();
+  void rest();
+  void forget_if_unused(const std::string& channel);
+
+  host& node_;
+  runtime::loop& home_;
+  std::shared_ptr<const config::settings> settings_;
+  std::shared_ptr<bool> living_ = std::make_shared<bool>(true);
+  std::unique_ptr<alarm> alarm_;
+  std::unordered_map<std::string, post> posts_;
+  std::uint64_t last_number_ = 0, last_cell_ = 0;
+  runtime::task all_left_;
+};
+
+} // namespace plexus::extension

@@ -1,0 +1,388 @@
+// Channel actors on several nodes of one process: a shared store, and a network that the test can cut. Time is real, with
+// short leases; every wait ends.
+
+#include "actors/extension/host.hpp"
+
+#include "backplane/memory_backplane.hpp"
+#include "tests/actors/extension/sample_actors.hpp"
+
+#include <doctest/doctest.h>
+
+#include <deque>
+#include <map>
+
+using namespace plexus;
+using namespace plexus::extension;
+using namespace std::chrono_literals;
+namespace bp = plexus::backplane;
+
+namespace {
+
+struct one_node;
+
+struct cluster_bench {
+  explicit cluster_bench(std::size_t count, milliseconds lease = 300ms);
+  ~cluster_bench();
+  /// Lets all live nodes run until `over`, for ten seconds at most.
+  template <class Over>
+  bool until(const Over& over) {
+    const auto end = std::chrono::steady_clock::now() + 10s;
+    while (!over()) {
+      if (std::chrono::steady_clock::now() > end) return false;
+      turn();
+    }
+    return true;
+  }
+  void turn();
+  one_node& owner(const std::string& channel);
+  [[nodiscard]] std::size_t owners(const std::string& channel);
+
+  std::shared_ptr<bp::memory_store> store = std::make_shared<bp::memory_store>();
+  std::deque<one_node> nodes;
+  std::map<std::string, int> asked;
+};
+
+struct one_node final : bp::listener, surroundings, network {
+  one_node(cluster_bench& of, const std::string& name, milliseconds lease) :
+      all(of),
+      uid(name),
+      loops(1),
+      plane(
+          of.store, uid, *this, [this](std::string_view, bp::backplane::task work) { loops.at(0).post(std::move(work)); },
+          [] { return std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now().time_since_epoch()); }) {
+    code.add_actor("counter", []() -> std::unique_ptr<channel_actor> { return std::make_unique<testing::counter>(); });
+    auto s = std::make_shared<config::settings>();
+    s->backplane.lease = lease;
+    auto& ns = s->namespaces["c"];
+    ns.actor = "counter";
+    ns.history_size = 10'000;
+    ns.history_ttl = 1h;
+    ns.actor_idle = 10s;
+    settings = s;
+    it = std::make_unique<host>(host_setup{loops, plane, code, *this, settings, uid, this});
+  }
+
+  void published(const std::string& channel, bp::publication_ptr what) override {
+    heard[channel].push_back(what->data);
+  }
+  void presence_changed(const std::string&, const bp::presence_change&) override {}
+  void in_doubt(const std::string&) override {}
+  void presence_in_doubt(const std::string&) override {}
+  void unsubscribe(const std::string&, const member& who, std::uint16_t) override { kicked.push_back(who.client); }
+  void set_presence(const std::string&, const member&, const std::string&) override {}
+
+  void alive(std::function<void(std::optional<std::vector<std::string>>)> done) override {
+    std::vector<std::string> out;
+    for (auto& each : all.nodes)
+      if (!each.dead) out.push_back(each.uid);
+    done(std::move(out));
+  }
+  // A dead node, or one that stands still, says nothing.
+  void ask(const std::string& to, std::string body, milliseconds timeout,
+           std::function<void(std::optional<std::string>)> done) override {
+    ++all.asked[to];
+    auto answered = std::make_shared<bool>(false);
+    auto once = [answered, done = std::move(done)](std::optional<std::string> what) {
+      if (!std::exchange(*answered, true)) done(std::move(what));
+    };
+    questions.push_back({std::chrono::steady_clock::now() + std::min(timeout, 200ms), once});
+    for (auto& each : all.nodes)
+      if (each.uid == to && !each.dead)
+        each.loops.at(0).post([&each, body = std::move(body), once] {
+          each.it->asked(body, [once](std::string what) { once(std::move(what)); });
+        });
+  }
+  void turn() {
+    if (dead || frozen) return;
+    while (!questions.empty() && questions.front().first < std::chrono::steady_clock::now()) {
+      auto late = std::move(questions.front().second);
+      questions.pop_front();
+      late(std::nullopt);
+    }
+    loops.at(0).turn(false);
+  }
+
+  command call(const std::string& user, const std::string& verb, const std::string& data = "{}",
+               const std::string& key = {}) {
+    command c;
+    c.who = {user, user, {}, {}};
+    c.verb = verb;
+    c.data = data;
+    if (!key.empty()) c.key = user + '\0' + key;
+    return c;
+  }
+  void submit(const std::string& channel, command what) {
+    it->submit(channel, std::move(what), [this](const delivered& got) { answers.push_back(got); });
+  }
+  /// One command, answered.
+  delivered ask_well(const std::string& channel, command what) {
+    const auto before = answers.size();
+    submit(channel, std::move(what));
+    REQUIRE(all.until([&] { return answers.size() > before; }));
+    return answers.back();
+  }
+  void subscribe(const std::string& channel, const std::string& user) {
+    command c;
+    c.what = command::kind::subscribe;
+    c.who = {user, user, {}, {}};
+    CHECK(ask_well(channel, std::move(c)).what.code == 0);
+  }
+
+  cluster_bench& all;
+  std::string uid;
+  runtime::runtime loops;
+  bp::memory_backplane plane;
+  plugins code;
+  std::shared_ptr<const config::settings> settings;
+  std::unique_ptr<host> it;
+  std::deque<std::pair<std::chrono::steady_clock::time_point, std::function<void(std::optional<std::string>)>>> questions;
+  std::map<std::string, std::vector<std::string>> heard;
+  std::vector<delivered> answers;
+  std::vector<std::string> kicked;
+  bool dead = false, frozen = false;
+  std::chrono::steady_clock::time_point ticked{};
+};
+
+cluster_bench::cluster_bench(std::size_t count, milliseconds lease) {
+  for (std::size_t i = 0; i < count; ++i) nodes.emplace_back(*this, "n" + std::to_string(i), lease);
+  turn();
+}
+
+cluster_bench::~cluster_bench() {
+  for (auto& each : nodes) each.it.reset();
+}
+
+void cluster_bench::turn() {
+  for (auto& each : nodes) {
+    if (!each.dead && !each.frozen && each.ticked + 50ms < std::chrono::steady_clock::now()) {
+      each.ticked = std::chrono::steady_clock::now();
+      each.it->tick();
+    }
+    each.turn();
+  }
+}
+
+std::size_t cluster_bench::owners(const std::string& channel) {
+  std::size_t found = 0;
+  for (auto& each : nodes) {
+    if (each.dead || each.frozen) continue;
+    each.it->list([&](const std::vector<actor_figures>& list) {
+      for (const auto& one : list) found += one.channel == channel;
+    });
+    for (int i = 0; i < 4; ++i) each.turn();
+  }
+  return found;
+}
+
+one_node& cluster_bench::owner(const std::string& channel) {
+  one_node* found = nullptr;
+  for (auto& each : nodes) {
+    if (each.dead) continue;
+    each.it->list([&](const std::vector<actor_figures>& list) {
+      for (const auto& one : list)
+        if (one.channel == channel) found = &each;
+    });
+    for (int i = 0; i < 4; ++i) each.turn();
+  }
+  REQUIRE(found);
+  return *found;
+}
+
+} // namespace
+
+TEST_CASE("one node: commands in order, answers after what they published") {
+  cluster_bench all(1);
+  auto& n = all.nodes[0];
+  n.plane.subscribe("c:1", {10, 1h}, nullptr);
+  for (int i = 1; i <= 20; ++i) n.submit("c:1", n.call("ann", "add"));
+  REQUIRE(all.until([&] { return n.answers.size() == 20; }));
+  for (int i = 1; i <= 20; ++i) CHECK(n.answers[static_cast<std::size_t>(i - 1)].what.data == json::write("n", i));
+  CHECK(n.heard["c:1"].size() == 20);
+}
+
+TEST_CASE("an actor of no plugin is error 108") {
+  cluster_bench all(1);
+  auto& n = all.nodes[0];
+  auto s = std::make_shared<config::settings>(*n.settings);
+  s->namespaces["c"].actor = "unknown";
+  n.it->apply(s);
+  all.turn();
+  CHECK(n.ask_well("c:1", n.call("ann", "get")).what.code == 108);
+}
+
+TEST_CASE("three nodes: one has the actor, wherever the command comes from") {
+  cluster_bench all(3);
+  for (int i = 1; i <= 9; ++i) {
+    auto& n = all.nodes[static_cast<std::size_t>(i % 3)];
+    CHECK(n.ask_well("c:1", n.call("ann", "add")).what.data == json::write("n", i));
+  }
+  CHECK(all.owners("c:1") == 1);
+}
+
+TEST_CASE("owners are spread over the nodes") {
+  cluster_bench all(3);
+  auto& n = all.nodes[0];
+  for (int i = 0; i < 60; ++i) n.submit("c:" + std::to_string(i), n.call("ann", "add"));
+  REQUIRE(all.until([&] { return n.answers.size() == 60; }));
+  for (auto& each : all.nodes) {
+    std::size_t here = 0;
+    each.it->list([&](const std::vector<actor_figures>& list) { here = list.size(); });
+    for (int i = 0; i < 4; ++i) each.turn();
+    CHECK(here >= 8);
+  }
+}
+
+TEST_CASE("the owner dies in the middle of a thousand commands: each is done once, and timers still fire") {
+  cluster_bench all(3);
+  auto& asking = all.nodes[0];
+  std::string channel;
+  for (int i = 0; channel.empty(); ++i)
+    if (asking.it->preferred("c:" + std::to_string(i)) != asking.uid) channel = "c:" + std::to_string(i);
+  asking.ask_well(channel, asking.call("ann", "timer")); // in ten seconds: after the test
+  all.nodes[0].subscribe(channel, "ann");
+  auto& owner = all.owner(channel);
+  REQUIRE(&owner != &asking);
+  auto& other = &owner == &all.nodes[1] ? all.nodes[2] : all.nodes[1];
+  other.subscribe(channel, "bob");
+  owner.subscribe(channel, "carl");
+  asking.answers.clear();
+  std::size_t asked = 0;
+  const auto killed = std::chrono::steady_clock::now();
+  while (asking.answers.size() < 1000) {
+    while (asked < 1000 && asked < asking.answers.size() + 40)
+      asking.submit(channel, asking.call("ann", "add", "{}", "bid-" + std::to_string(asked++)));
+    all.turn();
+    if (asking.answers.size() > 400) owner.dead = true;
+    REQUIRE(std::chrono::steady_clock::now() < killed + 20s);
+  }
+  for (std::size_t i = 0; i < 1000; ++i)
+    CHECK(asking.answers[i].what.data == json::write("n", i + 1));
+  CHECK(asking.ask_well(channel, asking.call("ann", "get")).what.data == R"({"n":1000})");
+  CHECK(all.owners(channel) == 1);
+  // Who was connected to the dead node has left; the others are still members.
+  auto& now = all.owner(channel);
+  REQUIRE(all.until([&] {
+    std::size_t members = 0;
+    now.it->list([&](const std::vector<actor_figures>& list) {
+      for (const auto& one : list)
+        if (one.channel == channel) members = one.members;
+    });
+    for (int i = 0; i < 4; ++i) all.turn();
+    return members == 2;
+  }));
+}
+
+TEST_CASE("an actor that nobody asks for is rebuilt all the same when its node dies") {
+  cluster_bench all(3);
+  auto& n = all.nodes[0];
+  n.ask_well("c:1", n.call("ann", "repeat"));
+  auto& owner = all.owner("c:1");
+  owner.dead = true;
+  REQUIRE(all.until([&] { return all.owners("c:1") == 1; }));
+  auto& now = all.owner("c:1");
+  CHECK(&now != &owner);
+  now.plane.subscribe("c:1", {10'000, 1h}, nullptr);
+  CHECK(all.until([&] { return now.heard["c:1"].size() >= 2; }));
+}
+
+TEST_CASE("two that both believe to have it: the stale one's write is refused, and its commands are done by the other") {
+  cluster_bench all(2);
+  auto& a = all.nodes[0];
+  std::string channel;
+  for (int i = 0; channel.empty(); ++i)
+    if (a.it->preferred("c:" + std::to_string(i)) == a.uid) channel = "c:" + std::to_string(i);
+  auto& b = all.nodes[1];
+  CHECK(a.ask_well(channel, a.call("ann", "add")).what.data == R"({"n":1})");
+  a.frozen = true;
+  // The other one gets no answer, and takes over when the lease is over.
+  CHECK(b.ask_well(channel, b.call("bob", "add")).what.data == R"({"n":2})");
+  b.plane.subscribe(channel, {10'000, 1h}, nullptr);
+  const auto before = b.heard[channel].size();
+  a.answers.clear();
+  a.submit(channel, a.call("ann", "add"));
+  a.frozen = false;
+  REQUIRE(all.until([&] { return !a.answers.empty(); }));
+  CHECK(a.answers[0].what.data == R"({"n":3})");
+  CHECK(b.ask_well(channel, b.call("bob", "get")).what.data == R"({"n":3})");
+  CHECK(b.heard[channel].size() == before + 1);
+  CHECK(all.owners(channel) == 1);
+}
+
+TEST_CASE("a node that drains hands its actors over, and commands go on without a gap") {
+  cluster_bench all(2, 5s);
+  auto& a = all.nodes[0];
+  auto& b = all.nodes[1];
+  for (int i = 0; i < 10; ++i) a.ask_well("c:" + std::to_string(i), a.call("ann", "add"));
+  bool drained = false;
+  const auto began = std::chrono::steady_clock::now();
+  a.it->drain([&] { drained = true; });
+  for (int i = 0; i < 10; ++i) a.submit("c:" + std::to_string(i), a.call("ann", "add"));
+  REQUIRE(all.until([&] { return drained && a.answers.size() == 20; }));
+  for (std::size_t i = 10; i < 20; ++i) CHECK(a.answers[i].what.data == R"({"n":2})");
+  CHECK(std::chrono::steady_clock::now() - began < 4s); // nobody waited for a lease
+  for (int i = 0; i < 10; ++i) CHECK(b.ask_well("c:" + std::to_string(i), b.call("bob", "get")).what.data == R"({"n":2})");
+}
+
+TEST_CASE("moved by hand it lives where it was sent, and is found from everywhere") {
+  cluster_bench all(3, 5s);
+  auto& n = all.nodes[0];
+  n.ask_well("c:1", n.call("ann", "add"));
+  auto& from = all.owner("c:1");
+  auto& to = &from == &all.nodes[1] ? all.nodes[2] : all.nodes[1];
+  std::optional<std::string> how;
+  from.it->move("c:1", to.uid, [&](const std::string& what) { how = what; });
+  REQUIRE(all.until([&] { return how.has_value(); }));
+  CHECK(*how == "");
+  REQUIRE(all.until([&] { return all.owners("c:1") == 1; }));
+  CHECK(&all.owner("c:1") == &to);
+  for (auto& each : all.nodes) CHECK(each.ask_well("c:1", each.call("ann", "get")).what.data == R"({"n":1})");
+  CHECK(&all.owner("c:1") == &to);
+  how.reset();
+  from.it->move("c:1", "nobody", [&](const std::string& what) { how = what; });
+  REQUIRE(all.until([&] { return how.has_value(); }));
+  CHECK(*how == "no such node");
+}
+
+TEST_CASE("an answer that comes later reaches the node that asked") {
+  cluster_bench all(2);
+  auto& a = all.nodes[0];
+  auto& b = all.nodes[1];
+  a.ask_well("c:1", a.call("ann", "get"));
+  const auto before = a.answers.size(), other = b.answers.size();
+  a.submit("c:1", a.call("ann", "later"));
+  b.submit("c:1", b.call("bob", "later"));
+  for (int i = 0; i < 50; ++i) all.turn();
+  CHECK(a.answers.size() == before);
+  a.submit("c:1", a.call("ann", "answer"));
+  CHECK(all.until([&] { return a.answers.size() == before + 2 && b.answers.size() == other + 1; }));
+}
+
+TEST_CASE("at the mailbox's bound commands are refused with 111") {
+  cluster_bench all(1);
+  auto& n = all.nodes[0];
+  auto s = std::make_shared<config::settings>(*n.settings);
+  s->namespaces["c"].max_actor_mailbox = 10;
+  n.it->apply(s);
+  all.turn();
+  for (int i = 0; i < 30; ++i) n.submit("c:1", n.call("ann", "add"));
+  REQUIRE(all.until([&] { return n.answers.size() == 30; }));
+  CHECK(std::count_if(n.answers.begin(), n.answers.end(), [](const auto& a) { return a.what.code == 111; }) == 20);
+}
+
+TEST_CASE("a removed member's node is told") {
+  cluster_bench all(2);
+  auto& a = all.nodes[0];
+  auto& b = all.nodes[1];
+  b.subscribe("c:1", "bob");
+  a.ask_well("c:1", a.call("ann", "kick", R"({"client":"bob"})"));
+  CHECK(all.until([&] { return b.kicked == std::vector<std::string>{"bob"}; }));
+}
+
+TEST_CASE("what runs aside comes back without the loop having waited") {
+  cluster_bench all(1);
+  auto& n = all.nodes[0];
+  n.plane.subscribe("c:1", {10, 1h}, nullptr);
+  n.ask_well("c:1", n.call("ann", "aside", R"({"value":"v"})"));
+  CHECK(all.until([&] { return n.heard["c:1"].size() == 1; }));
+  CHECK(n.heard["c:1"][0] == R"({"aside":"work","value":"v","error":""})");
+}

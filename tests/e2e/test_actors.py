@@ -1,0 +1,231 @@
+"""Channel actors and hooks of plugins on one node, seen by clients that know nothing of them."""
+
+import asyncio
+import json
+
+import pytest
+import pytest_asyncio
+from support.clients import client, publications, refused, subscribed
+from support.node import DidNotStart
+from support.plugins import plugin
+from support.tokens import token
+from support.waiting import until
+from support.wire import CommandError
+
+COUNTED = {"actor": "counter", "subscribe": "user", "publish": "subscriber", "history_size": 1000, "history_ttl": "1h"}
+
+
+def config(*plugins, **namespaces):
+    return {
+        "plugins": [plugin(p) for p in plugins],
+        "channels": {"namespaces": {"c": COUNTED, **namespaces}},
+    }
+
+
+@pytest_asyncio.fixture
+async def served(plexus, loops):
+    return await plexus({"node": {"loops": loops}, **config("sample")})
+
+
+async def code_of(awaitable):
+    try:
+        await awaitable
+    except CommandError as e:
+        return e.code
+    raise AssertionError("it was not refused")
+
+
+async def test_an_rpc_that_goes_nowhere_says_why(served, wire):
+    served.errors_expected = True
+    one = await wire(served, "ann")
+    await one.subscribe("chat:a")
+    for data, code in (
+        ({}, 107),
+        ({"channel": 5}, 107),
+        ("text", 107),
+        ({"channel": ""}, 107),
+        ({"channel": "nowhere:x"}, 102),
+        ({"channel": "c:not-subscribed"}, 103),
+        ({"channel": "chat:a"}, 108),
+    ):
+        assert await code_of(one.call("rpc", method="counter.get", data=data)) == code, data
+    await one.subscribe("c:a")
+    for method in ("counter", "counter.", "counter.nonsense", "listing.size", "nobody.get", ".get"):
+        assert await code_of(one.call("rpc", method=method, data={"channel": "c:a"})) == 108, method
+
+
+async def test_the_official_client_calls_subscribes_and_hears(served):
+    async with client(served.port, token=token("ann")) as ann, client(served.port, token=token("bob")) as bob:
+        here = await subscribed(ann, "c:a")
+        assert here.first.data == {"n": 0}
+        answer = await ann.rpc("counter.add", {"channel": "c:a", "n": 5})
+        assert answer.data == {"n": 5}
+        there = await subscribed(bob, "c:a")
+        assert there.first.data == {"n": 5}
+        await there.publish("hello")
+        assert await publications(here, 5) == [{"join": "ann"}, {"n": 5}, {"join": "bob"}, "hello", {"seen": 6}]
+        # Only what came after the state it was given.
+        assert await publications(there, 3) == [{"join": "bob"}, "hello", {"seen": 6}]
+        await bob.disconnect()
+        assert (await publications(here, 2))[1] == {"leave": "bob"}
+
+
+async def test_a_publication_comes_before_the_reply_of_the_call_that_made_it(served, wire):
+    one = await wire(served, "ann")
+    await one.subscribe("c:a")
+    for _ in range(50):
+        number = one.start("rpc", method="counter.add", data={"channel": "c:a"})
+        assert "pub" in (await one.lines.take(lambda x: "pub" in x.value.get("push", {}) or "id" in x.value)).value.get(
+            "push", {}
+        )
+        await one.result(number)
+
+
+async def test_who_joins_while_everything_changes_misses_nothing(served):
+    """The data of the subscription and the publications after it make the whole, for whoever comes at any moment."""
+    async with client(served.port, token=token("ann")) as ann, client(served.port, token=token("bob")) as bob:
+        await subscribed(ann, "c:a")
+        stop = asyncio.Event()
+
+        async def calls():
+            while not stop.is_set():
+                await ann.rpc("counter.add", {"channel": "c:a"})
+
+        running = asyncio.create_task(calls())
+        for _ in range(20):
+            sub = await subscribed(bob, "c:a")
+            n = sub.first.data["n"]
+            numbers = []
+            while len(numbers) < 10:
+                data = (await publications(sub, 1))[0]
+                if "n" in data:
+                    numbers.append(data["n"])
+            assert numbers == list(range(n + 1, n + 11))
+            await sub.unsubscribe()
+            bob.remove_subscription(sub)
+        stop.set()
+        await running
+
+
+async def test_a_handler_that_throws_costs_its_caller_an_error_and_nothing_else(served, wire):
+    one = await wire(served, "ann")
+    await one.subscribe("c:a")
+    await one.call("rpc", method="counter.add", data={"channel": "c:a", "n": 3})
+    assert await code_of(one.call("rpc", method="counter.fail", data={"channel": "c:a"})) == 100
+    await served.logged('handler="on_call" error="on purpose"')
+    assert (await one.call("rpc", method="counter.get", data={"channel": "c:a"}))["data"] == {"n": 3}
+    assert await served.metric("plexus_actor_handler_failures_total") == 1
+
+
+async def test_refusals_in_the_actors_own_words(served, wire):
+    one = await wire(served, "ann")
+    await one.subscribe("c:a")
+    number = one.start("rpc", method="counter.no", data={"channel": "c:a"})
+    assert (await one.reply(number))["error"] == {"code": 1000, "message": "own words"}
+    assert await code_of(one.call("publish", channel="c:a", data="no")) == 103
+    async with client(served.port, token=token("banned")) as banned:
+        assert await refused(banned, "c:a") == 403
+
+
+async def test_the_back_end_publishes_through_the_actor(served, wire):
+    one = await wire(served, "ann")
+    await one.subscribe("c:a")
+    first = await served.api.publish("c:a", "from the back end", idempotency_key="k")
+    assert first["offset"] > 0
+    await served.api.publish("c:a", "from the back end", idempotency_key="k")
+    await served.api.publish("c:a", "last")
+    seen = []
+    while "last" not in seen:
+        seen.append((await one.push("pub"))["data"])
+    assert seen.count("from the back end") == 1
+
+
+async def test_a_removed_member_is_unsubscribed(served, wire):
+    ann, bob = await wire(served, "ann"), await wire(served, "bob")
+    await ann.subscribe("c:a")
+    await bob.subscribe("c:a")
+    await ann.call("rpc", method="counter.kick", data={"channel": "c:a", "client": bob.client})
+    assert (await bob.push("unsubscribe"))["code"] == 2000
+    while (await ann.push("pub"))["data"] != {"leave": "bob"}:
+        pass
+
+
+async def test_a_slow_handler_is_named_in_the_log_and_counted(plexus, wire):
+    node = await plexus(config("sample", s={**COUNTED, "actor": "slow", "actor_budget": "20ms"}))
+    one = await wire(node, "ann")
+    await one.subscribe("s:a")
+    await one.call("rpc", method="slow.wait", data={"channel": "s:a"})
+    await node.logged('actor="slow" channel="s:a" handler="on_call"')
+    assert await node.metric("plexus_actor_slow_handlers_total") >= 1
+
+
+async def test_an_unused_actor_is_put_aside_and_goes_on_where_it_was(plexus, wire):
+    node = await plexus(config("sample", i={**COUNTED, "actor_idle": "100ms"}))
+    one = await wire(node, "ann")
+    await one.subscribe("i:a")
+    await one.call("rpc", method="counter.add", data={"channel": "i:a", "n": 7})
+    await one.call("unsubscribe", channel="i:a")
+
+    async def gone():
+        return await node.metric("plexus_actor_instances") == 0
+
+    await until(gone, "the actor is put aside")
+    assert (await one.subscribe("i:a"))["data"] == {"n": 7}
+
+
+async def test_hooks_refuse_change_answer_and_count(plexus, wire):
+    node = await plexus(config("sample_hooks"))
+    no = await wire(node, None)
+    no.start("connect", token=token("forbidden"))
+    assert await no.closed() == (4501, "not you")
+    broken = await wire(node, None)
+    broken.start("connect", token=token("broken"))
+    assert (await broken.closed())[0] == 3507
+    await node.logged('hook="on_connect" error="broken hook"')
+    hello = await wire(node, None)
+    assert (await hello.connect(token("renamed")))["data"] == {"hello": "other"}
+
+    one = await wire(node, "ann")
+    assert await code_of(one.subscribe("chat:forbidden")) == 1403
+    assert (await one.subscribe("chat:marked"))["data"] == {"marked": "ann"}
+    assert await code_of(one.call("publish", channel="chat:marked", data="forbidden")) == 1404
+    await one.call("publish", channel="chat:marked", data="change me")
+    assert (await one.push("pub"))["data"] == "changed"
+    assert (await one.call("rpc", method="hook.echo", data=[1]))["data"] == [1]
+    assert await code_of(one.call("rpc", method="hook.other", data={})) == 108
+    await one.call("unsubscribe", channel="chat:marked")
+    assert (await one.call("rpc", method="hook.seen"))["data"] == {"joins": 1, "leaves": 1}
+
+
+async def does_not_start(plexus, changes):
+    with pytest.raises(DidNotStart) as e:
+        await plexus(changes)
+    assert e.value.code == 2
+    return e.value.output
+
+
+async def test_a_plugin_of_another_version_is_refused_with_both_versions(plexus):
+    said = await does_not_start(plexus, {"plugins": [plugin("sample_old")]})
+    assert "libsample_old.so: was built for Plexus 9.9.9 (plugin interface 99" in said
+    assert "this node is Plexus 0." in said
+
+
+async def test_what_is_no_plugin_and_an_actor_that_no_plugin_has_are_named(plexus, tmp_path):
+    said = await does_not_start(plexus, {"plugins": ["./nothing.so"]})
+    assert "plugins: ./nothing.so: can't be loaded" in said
+    said = await does_not_start(plexus, {"channels": {"namespaces": {"c": {"actor": "counter"}}}})
+    assert 'channels.namespaces.c.actor: found "counter"' in said
+    said = await does_not_start(plexus, config("sample", d={"actor": "auction"}))
+    assert 'found "auction", expected one of "counter", "listing", "slow"' in said
+
+
+async def test_a_reload_that_names_an_unknown_actor_changes_nothing(served, wire):
+    served.errors_expected = True
+    changed = json.loads(json.dumps(served.config))
+    changed["channels"]["namespaces"]["c"]["actor"] = "unknown"
+    served.write_config(changed)
+    served.signal(1)
+    await served.logged("the one before stays")
+    one = await wire(served, "ann")
+    await one.subscribe("c:a")
+    assert (await one.call("rpc", method="counter.get", data={"channel": "c:a"}))["data"] == {"n": 0}

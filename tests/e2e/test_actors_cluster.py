@@ -1,0 +1,206 @@
+"""The examples' actors on three nodes and Redis, with the official client: each lives once, whatever happens to nodes."""
+
+import asyncio
+import signal
+import time
+
+import pytest_asyncio
+from support.clients import client, publications, subscribed
+from support.plugins import plugin
+from support.redis import Redis
+from support.tokens import token
+from support.waiting import until
+
+LEASE = 2.0
+
+
+@pytest_asyncio.fixture
+async def redis(tmp_path):
+    one = await Redis(tmp_path / "redis").start()
+    yield one
+    await one.stop()
+
+
+@pytest_asyncio.fixture
+async def three(plexus, redis):
+    def settings(i):
+        return {
+            "node": {"name": f"n{i}", "drain_timeout": "4s"},
+            "backplane": {"url": redis.url, "lease": "2s"},
+            "plugins": [plugin("auction"), plugin("whiteboard"), plugin("game"), plugin("sample")],
+            "channels": {
+                "namespaces": {
+                    "auction": {"actor": "auction", "subscribe": "user", "history_size": 5000, "history_ttl": "1h"},
+                    "board": {
+                        "actor": "whiteboard",
+                        "subscribe": "user",
+                        "publish": "subscriber",
+                        "history_size": 5000,
+                        "history_ttl": "1h",
+                    },
+                    "game": {"actor": "game", "subscribe": "user", "publish": "subscriber", "on_slow": "latest"},
+                    "c": {"actor": "counter", "subscribe": "user", "history_size": 5000, "history_ttl": "1h"},
+                }
+            },
+        }
+
+    return [await plexus(settings(i)) for i in range(3)]
+
+
+async def dies(node):
+    """As a machine that loses power."""
+    await node.api.close()
+    node.process.kill()
+    node.process.wait()
+    node.process = node.api = None
+
+
+async def owner_of_the_only_actor(nodes):
+    async def found():
+        for node in nodes:
+            if await node.metric("plexus_actor_instances") == 1:
+                return node
+        return None
+
+    return await until(found, "somebody has the actor")
+
+
+async def call(one, method, **data):
+    """An RPC repeated until it is answered, as an application would: with a key, it counts once."""
+    while True:
+        try:
+            return (await one.rpc(method, data)).data
+        except Exception as e:
+            if getattr(e, "code", 100) not in (100, 0) and "imeout" not in repr(e) and "isconnect" not in repr(e):
+                raise
+            await asyncio.sleep(0.05)
+
+
+async def test_a_thousand_bids_and_the_owner_is_killed_in_the_middle(three):
+    async with client(three[0].port, token=token("house")) as house:
+        first = await subscribed(house, "auction:lamp")
+        await call(house, "auction.open", channel="auction:lamp", start=0)
+        owner = await owner_of_the_only_actor(three)
+        others = [n for n in three if n is not owner]
+        heard = []
+        async with client(others[0].port, token=token("ann")) as ann, client(others[1].port, token=token("bob")) as bob:
+            watching = await subscribed(ann, "auction:lamp")
+            await subscribed(bob, "auction:lamp")
+            acknowledged, times = [], []
+            amounts = iter(range(1, 1001))
+
+            async def bid(one):
+                for amount in amounts:
+                    while True:
+                        try:
+                            got = await one.rpc(
+                                "auction.bid",
+                                {"channel": "auction:lamp", "amount": amount, "idempotency_key": str(amount)},
+                            )
+                        except Exception as e:
+                            if getattr(e, "code", None) == 409:
+                                break  # a higher one came first: not a bid
+                            await asyncio.sleep(0.05)
+                            continue
+                        acknowledged.append(got.data["price"])
+                        times.append(time.monotonic())
+                        break
+                    if amount == 500:
+                        await dies(owner)
+                        times.append(time.monotonic())
+
+            await asyncio.gather(*(bid(one) for one in (ann, bob) for _ in range(4)))
+            final = await call(ann, "auction.show", channel="auction:lamp")
+            assert final["price"] == 1000
+            assert final["bids"] == len(acknowledged), "every acknowledged bid counted once"
+            gap = max(b - a for a, b in zip(sorted(times), sorted(times)[1:]))
+            print(f"{len(acknowledged)} bids; without service for {gap:.2f} s at a lease of {LEASE} s")
+            assert gap < LEASE + 3
+            # What the subscribers heard is the same story, without a gap and without a repetition.
+            while not heard or heard[-1]["price"] != 1000:
+                heard += await publications(watching, 1)
+            prices = [lot["price"] for lot in heard]
+            assert prices == sorted(set(prices)) and sorted(acknowledged) == prices[-len(acknowledged) :]
+        await first.unsubscribe()
+
+
+async def test_a_frozen_owner_comes_back_and_its_writes_are_refused(three):
+    async with client(three[0].port, token=token("ann")) as ann:
+        await subscribed(ann, "c:x")
+        await call(ann, "counter.repeat", channel="c:x")  # a publication each second
+        owner = await owner_of_the_only_actor(three)
+        other = next(n for n in three if n is not owner)
+        async with client(other.port, token=token("bob")) as bob:
+            sub = await subscribed(bob, "c:x")
+            owner.signal(signal.SIGSTOP)
+            await asyncio.sleep(LEASE + 0.5)
+
+            async def taken_over():
+                for node in three:
+                    if node is not owner and await node.metric("plexus_actor_instances") == 1:
+                        return True
+                return False
+
+            await until(taken_over, "another node has it", 10)
+            owner.signal(signal.SIGCONT)
+
+            async def refused():
+                return await owner.metric("plexus_actor_fenced_total") >= 1
+
+            await until(refused, "the stale owner's write is refused", 10)
+            counted = [p["n"] for p in await publications(sub, 6, timeout=20) if "n" in p]
+            assert counted == sorted(set(counted)), "nobody heard the stale one"
+
+            async def one_left():
+                return sum([await n.metric("plexus_actor_instances") for n in three]) == 1
+
+            await until(one_left, "one owner", 10)
+
+
+async def test_a_node_that_stops_hands_its_actors_over_without_a_gap(three):
+    async with client(three[0].port, token=token("ann")) as ann:
+        await subscribed(ann, "c:x")
+        await call(ann, "counter.add", channel="c:x")
+        owner = await owner_of_the_only_actor(three)
+        other = next(n for n in three if n is not owner)
+        async with client(other.port, token=token("bob")) as bob:
+            await subscribed(bob, "c:x")
+            longest = 0
+            owner.signal(signal.SIGTERM)
+            for _ in range(200):
+                began = time.monotonic()
+                await bob.rpc("counter.add", {"channel": "c:x"})
+                longest = max(longest, time.monotonic() - began)
+            assert longest < LEASE, f"a call waited for {longest:.2f} s"
+            assert (await call(bob, "counter.get", channel="c:x"))["n"] == 201
+
+
+async def test_a_whiteboard_is_the_same_for_all_after_its_node_died(three):
+    async with client(three[0].port, token=token("ann")) as ann:
+        await subscribed(ann, "board:1")
+        for i in range(200):
+            await call(ann, "whiteboard.put", channel="board:1", id=str(i % 20), shape=[i])
+        owner = await owner_of_the_only_actor(three)
+        left = [n for n in three if n is not owner]
+        await dies(owner)
+        async with client(left[0].port, token=token("bob")) as bob, client(left[1].port, token=token("carl")) as carl:
+            boards = [(await subscribed(one, "board:1")).first.data for one in (bob, carl)]
+            assert boards[0] == boards[1]
+            assert {s["id"]: s["shape"] for s in boards[0]["strokes"]} == {str(i % 20): [i] for i in range(180, 200)}
+
+
+async def test_a_game_ticks_thirty_times_a_second_for_everybody(three):
+    async with client(three[0].port, token=token("ann")) as ann, client(three[1].port, token=token("bob")) as bob:
+        here, there = await subscribed(ann, "game:1"), await subscribed(bob, "game:1")
+        await publications(here, 1)
+        began = time.monotonic()
+        await publications(here, 90)
+        rate = 90 / (time.monotonic() - began)
+        print(f"{rate:.1f} ticks a second")
+        assert 20 < rate < 40
+        await here.publish({"dx": 1, "dy": 0})
+
+        async def moved():
+            return (await publications(there, 1))[0]["players"]["ann"][0] > 510
+
+        await until(moved, "bob sees ann move")
