@@ -1,7 +1,7 @@
 # The commands of the README. The work is done by scripts/, CMake and its presets (CMakePresets.json).
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run build test bench soak chaos install fuzz format lint clean
+.PHONY: help run build test bench rolling soak chaos install deb fuzz format lint clean
 
 PREFIX ?= /usr/local
 ARGS ?=
@@ -21,13 +21,18 @@ build: ## the release build; the node is then build/plexus (and build/ws_echo, f
 	@scripts/build release plexus ws_echo
 
 test: ## install what the tests need, then all that CI runs
-	@scripts/setup build test
+	@scripts/setup build test package deploy
 	@scripts/test
 
 bench: ## the benchmarks (ARGS="--quick"; bench/README.md)
 	@scripts/setup build bench
 	@scripts/build release plexus plexus_load kernel_limit
 	@bench/run $(ARGS)
+
+rolling: ## three nodes restarted one after the other under 10,000 clients (ARGS="--quick", "--hot"; bench/README.md)
+	@scripts/setup build rolling
+	@scripts/build release plexus plexus_load
+	@bench/rolling $(ARGS)
 
 soak: ## what takes too long for every change: Autobahn's compression cases, a leak hunt (ARGS="--seconds 600")
 	@scripts/setup build test
@@ -44,6 +49,10 @@ install: ## the program and what plugins need, to PREFIX (/usr/local)
 	@scripts/setup build
 	@scripts/build release plexus plexus_testkit
 	@cmake --install build/release --prefix "$(PREFIX)"
+
+deb: ## a Debian package with a systemd unit: build/package/plexus_VERSION_ARCHITECTURE.deb
+	@scripts/setup build package
+	@scripts/deb
 
 fuzz: ## the fuzz targets, one after the other (SECONDS=60 each; ARGS="frames node" for some)
 	@scripts/setup build fuzz

@@ -217,6 +217,7 @@ template kind<slow_policy> one_of(std::vector<choice<slow_policy>>);
 template kind<durability> one_of(std::vector<choice<durability>>);
 template kind<log_level> one_of(std::vector<choice<log_level>>);
 template kind<log_format> one_of(std::vector<choice<log_format>>);
+template kind<log_output> one_of(std::vector<choice<log_output>>);
 
 json from_text(form how, const std::string& text) {
   if (how != form::raw) {

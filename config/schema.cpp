@@ -182,6 +182,8 @@ std::vector<key> make_keys() {
                          {"warn", log_level::warn},
                          {"error", log_level::error}}));
   log("format", &log_section::format, one_of<log_format>({{"text", log_format::text}, {"json", log_format::json}}));
+  log("output", &log_section::output,
+      one_of<log_output>({{"stderr", log_output::standard_error}, {"stdout", log_output::standard_output}}));
 
   section root{all, "", live, [](auto& s) -> decltype(auto) { return (s); }};
   root("demo", &settings::demo);

@@ -32,6 +32,7 @@ enum class slow_policy : std::uint8_t { disconnect, latest };
 enum class durability : std::uint8_t { fast, replicated };
 enum class log_level : std::uint8_t { trace, debug, info, warn, error };
 enum class log_format : std::uint8_t { text, json };
+enum class log_output : std::uint8_t { standard_error, standard_output };
 
 /// Options of the channels of one namespace.
 struct channel_options {
@@ -148,6 +149,7 @@ struct api_section {
 struct log_section {
   log_level level = log_level::info;
   log_format format = log_format::text;
+  log_output output = log_output::standard_error;
   friend bool operator==(const log_section&, const log_section&) = default;
 };
 

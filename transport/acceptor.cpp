@@ -17,14 +17,28 @@
 namespace plexus::transport {
 
 namespace {
-constexpr int backlog = 4096;
 constexpr int accepts_at_once = 16; // a storm of new clients must not starve those that are here
 constexpr std::chrono::milliseconds pause_without_descriptors{100};
 } // namespace
 
 acceptor::acceptor(runtime::loop& home, const std::vector<loop_transport*>& loops, const std::string& address,
-                   std::uint16_t port, bool internal, std::size_t max_sockets) :
+                   std::uint16_t port, bool internal, std::size_t max_sockets, int inherited) :
     home_(home), loops_(loops), listener_(home.context()), internal_(internal), max_sockets_(max_sockets) {
+  if (inherited < 0) {
+    open(address, port);
+  } else {
+    sockaddr_storage here{};
+    socklen_t length = sizeof here;
+    if (::getsockname(inherited, reinterpret_cast<sockaddr*>(&here), &length) != 0 ||
+        (here.ss_family != AF_INET && here.ss_family != AF_INET6))
+      throw std::runtime_error("the socket that this process was given is no TCP socket");
+    listener_.assign(here.ss_family == AF_INET6 ? boost::asio::ip::tcp::v6() : boost::asio::ip::tcp::v4(), inherited);
+  }
+  listener_.non_blocking(true);
+  port_ = listener_.local_endpoint().port();
+}
+
+void acceptor::open(const std::string& address, std::uint16_t port) {
   boost::system::error_code failed;
   auto ip = boost::asio::ip::make_address(address == "localhost" ? "127.0.0.1" : address, failed);
   if (failed) throw std::runtime_error("\"" + address + "\" is not an IP address to listen on");
@@ -35,8 +49,6 @@ acceptor::acceptor(runtime::loop& home, const std::vector<loop_transport*>& loop
   if (!failed) listener_.listen(backlog, failed);
   if (failed)
     throw std::runtime_error("cannot listen on " + address + ":" + std::to_string(port) + ": " + failed.message());
-  listener_.non_blocking(true);
-  port_ = listener_.local_endpoint().port();
 }
 
 void acceptor::start() {
@@ -45,8 +57,11 @@ void acceptor::start() {
 
 void acceptor::stop() {
   pause_.disarm();
+  if (!listener_.is_open()) return;
+  // Taken out of epoll before it is closed: the socket lives on where another process has it, and its events with
+  // it.
   boost::system::error_code ignored;
-  listener_.close(ignored);
+  ::close(listener_.release(ignored));
 }
 
 void acceptor::wait() {

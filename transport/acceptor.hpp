@@ -14,17 +14,26 @@ namespace plexus::transport {
 /// Lives on loop 0 once started.
 class acceptor {
 public:
-  /// Binds and listens; throws std::runtime_error with a sentence (port in use, address unknown).
+  /// Binds and listens; throws std::runtime_error with a sentence (port in use, address unknown). `inherited`: a
+  /// listening socket to use instead, owned from here on; -1: none.
   acceptor(runtime::loop& home, const std::vector<loop_transport*>& loops, const std::string& address,
-           std::uint16_t port, bool internal, std::size_t max_sockets);
+           std::uint16_t port, bool internal, std::size_t max_sockets, int inherited = -1);
+
+  /// What `listen` is called with: connects that may wait to be accepted.
+  static constexpr int backlog = 4096;
+
+  /// The listening socket, for a process that is to listen on it too.
+  [[nodiscard]] int descriptor() { return listener_.native_handle(); }
 
   [[nodiscard]] std::uint16_t port() const { return port_; }
   /// On the loop.
   void start();
-  /// On the loop: nobody new; the port is free again.
+  /// On the loop: nobody new. The port is free again, unless another process has the socket too; that one is left
+  /// with all that waits to be accepted.
   void stop();
 
 private:
+  void open(const std::string& address, std::uint16_t port);
   void wait();
   void accept_patiently();
   void accept_some();

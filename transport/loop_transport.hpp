@@ -29,8 +29,9 @@ using channel::session_id;
 struct client_limit {
   std::atomic<std::size_t> clients{0};
   std::atomic<std::size_t> max{0};
-  std::atomic<bool> closed{false}; ///< the node drains: nobody new
-  front::address_limit addresses;  ///< how often each may connect
+  std::atomic<bool> leaving{false}; ///< the node is stopped or replaced: not ready, no connection is kept for later
+  std::atomic<bool> closed{false};  ///< nobody new
+  front::address_limit addresses;   ///< how often each may connect
   queue_budget queues;
 };
 

@@ -1,6 +1,7 @@
 // `plexus serve | check | token | version`: the command line. What it means is in docs/operations.md.
 
 #include "actors/connection/token.hpp"
+#include "actors/node/health_command.hpp"
 #include "actors/node/node.hpp"
 #include "actors/runtime/log.hpp"
 #include "config/load.hpp"
@@ -14,6 +15,7 @@
 
 #include <csignal>
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 
@@ -30,7 +32,22 @@ struct options {
   std::string file;
   std::vector<std::string> set;
   std::string ready_file;
+  std::string inherit;
+  node::node::command again; ///< what started this process
 };
+
+/// The program as it was called, so that a successor is what is at that place then: a newer one after an upgrade.
+node::node::command command_of(int count, char** words) {
+  node::node::command out{words[0], {words, words + count}};
+  if (out.program.find('/') == std::string::npos) {
+    std::error_code failed;
+    out.program = std::filesystem::read_symlink("/proc/self/exe", failed).string();
+  }
+  // What the former process passed on was for this one alone.
+  for (auto at = out.words.begin(); at != out.words.end();)
+    at = *at == "--inherit" && at + 1 != out.words.end() ? out.words.erase(at, at + 2) : at + 1;
+  return out;
+}
 
 config::sources sources_of(const options& from) {
   config::sources out;
@@ -51,7 +68,7 @@ void add_tls_fault(const config::loaded& from, std::vector<config::fault>& to) {
 }
 
 /// Everything from the file, the environment and --set; faults go to standard error.
-std::optional<config::settings> read_settings(const options& from, bool must_be_served) {
+std::optional<config::settings> read_settings(const options& from, bool must_be_served, bool notices = true) {
   auto sources = sources_of(from);
   if (!from.file.empty()) {
     auto text = config::read_file(from.file);
@@ -76,8 +93,9 @@ std::optional<config::settings> read_settings(const options& from, bool must_be_
     return std::nullopt;
   }
   if (!faults.empty()) return std::nullopt;
-  runtime::log::configure(loaded.values.log.level, loaded.values.log.format);
-  for (auto& n : loaded.notices) runtime::log::info("config", n);
+  runtime::log::configure(loaded.values.log);
+  if (notices)
+    for (auto& n : loaded.notices) runtime::log::info("config", n);
   return loaded.values;
 }
 
@@ -96,7 +114,8 @@ int serve(const options& from) {
   auto settings = read_settings(from, true);
   if (!settings) return bad_configuration;
   try {
-    node::node n(*settings);
+    auto given = from.inherit.empty() ? node::inherited_from_service_manager() : node::inherited_from(from.inherit);
+    node::node n(*settings, given);
     auto internal = n.internal_port();
     auto wrote = true;
     n.run(
@@ -108,6 +127,7 @@ int serve(const options& from) {
                               {"port", n.port()},
                               {"internal_port", internal},
                               {"max_clients", n.max_clients()},
+                              {"loops", n.loops()},
                               {"insecure", settings->client.insecure ? "yes" : "no"}});
           if (settings->client.insecure)
             runtime::log::warn("node", "client.insecure is on: no tokens, everyone may do everything");
@@ -115,6 +135,13 @@ int serve(const options& from) {
             wrote = false;
             runtime::log::error("node", "the ready file can't be written", {{"file", from.ready_file}});
             ::kill(::getpid(), SIGTERM);
+          }
+          if (given.from_former_process()) {
+            // It tells the service manager, which listens to nobody else yet.
+            [[maybe_unused]] auto told = ::write(given.ready, "r", 1);
+            ::close(given.ready);
+          } else {
+            node::notify_service_manager("READY=1");
           }
         },
         [&]() -> std::unique_ptr<config::settings> {
@@ -124,7 +151,8 @@ int serve(const options& from) {
             return nullptr;
           }
           return std::make_unique<config::settings>(*fresh);
-        });
+        },
+        from.again);
     return wrote ? 0 : failed_start;
   } catch (const node::bad_settings& e) {
     std::cerr << "plexus: " << e.what() << "\n";
@@ -143,6 +171,21 @@ int check(const std::string& file) {
   const auto wrong = node::plugin_fault(*settings);
   if (!wrong.empty()) std::cerr << file << ": " << wrong << "\n";
   return wrong.empty() ? 0 : bad_configuration;
+}
+
+struct health_options {
+  options from;
+  bool ready = false;
+  unsigned timeout_ms = 3000;
+};
+
+int health(const health_options& asked) {
+  auto settings = read_settings(asked.from, false, false);
+  if (!settings) return bad_configuration;
+  auto answer = node::ask_health(*settings, asked.ready, std::chrono::milliseconds(asked.timeout_ms));
+  if (answer.good) return 0;
+  std::cerr << "plexus: " << answer.said << (answer.said.ends_with('\n') ? "" : "\n");
+  return failed_start;
 }
 
 struct token_options {
@@ -192,6 +235,7 @@ int main(int count, char** words) {
     add_source(to, serving);
     to.add_option("--ready-file", serving.ready_file,
                   "written once clients are accepted: {\"pid\",\"port\",\"internal_port\",\"name\"}");
+    to.add_option("--inherit", serving.inherit)->group(""); // from a node to its successor
   };
   add_serving(app);
   auto* serve_command = app.add_subcommand("serve", "start a node (what plain `plexus` does too)");
@@ -210,6 +254,13 @@ int main(int count, char** words) {
   token_command->add_option("--expire", asked.expire, "how long it is good")->capture_default_str();
   token_command->add_option("--can", asked.can, R"(rights, for example {"publish":["chat:*"]})");
 
+  health_options how;
+  auto* health_command = app.add_subcommand(
+      "health", "ask the node of this configuration how it is: exit 0, or 1 and what it says (for health checks)");
+  add_source(*health_command, how.from);
+  health_command->add_flag("--ready", how.ready, "whether it wants new clients, instead of whether it lives");
+  health_command->add_option("--timeout-ms", how.timeout_ms, "for the answer")->capture_default_str();
+
   auto* version_command = app.add_subcommand("version", "print the version");
   try {
     app.parse(count, words);
@@ -218,9 +269,11 @@ int main(int count, char** words) {
   }
   if (*check_command) return check(file);
   if (*token_command) return token(asked);
+  if (*health_command) return health(how);
   if (*version_command) {
     std::cout << "plexus " << PLEXUS_VERSION << "\n";
     return 0;
   }
+  serving.again = command_of(count, words);
   return serve(serving);
 }

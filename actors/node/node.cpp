@@ -10,7 +10,8 @@
 
 namespace plexus::node {
 
-node::node(const config::settings& settings) : parts_(std::make_unique<parts>(settings)) {}
+node::node(const config::settings& settings, const inherited_sockets& given) :
+    parts_(std::make_unique<parts>(settings, given)) {}
 
 node::~node() {
   // The loops have stopped: their actors belong to this thread now. They are ended while everything they refer to
@@ -38,15 +39,21 @@ std::uint16_t node::internal_port() const {
 std::size_t node::max_clients() const {
   return parts_->limit.max;
 }
+unsigned node::loops() const {
+  return parts_->loops.size();
+}
 const std::string& node::name() const {
   return parts_->name;
 }
 
-void node::run(const std::function<void()>& ready, reader reload) {
+void node::run(const std::function<void()>& ready, reader reload, const command& again) {
   auto& p = *parts_;
   std::signal(SIGPIPE, SIG_IGN);
   p.reload = std::move(reload);
   p.signals = std::make_unique<boost::asio::signal_set>(p.loops.at(0).context(), SIGTERM, SIGINT, SIGHUP);
+  p.signals->add(SIGUSR2);
+  p.successor = std::make_unique<upgrade>(p.loops.at(0).context(), again.program, again.words);
+  p.give_advice();
   p.loops.at(0).post([&p, ready] {
     p.wait_for_signal();
     p.pulse();

@@ -2,6 +2,7 @@
 // One running process: makes everything in the order of the modules, starts it, reloads it, drains it and takes it
 // apart again.
 
+#include "actors/node/service_manager.hpp"
 #include "config/settings.hpp"
 
 #include <chrono>
@@ -10,6 +11,7 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 namespace plexus::node {
 
@@ -28,7 +30,8 @@ std::string plugin_fault(const config::settings& settings);
 class node {
 public:
   /// Binds its ports; throws std::runtime_error with a sentence when it can't, `bad_settings` when it never can.
-  explicit node(const config::settings& settings);
+  /// `given`: sockets that are there already, to listen on.
+  explicit node(const config::settings& settings, const inherited_sockets& given = {});
   ~node();
   node(const node&) = delete;
   node& operator=(const node&) = delete;
@@ -39,14 +42,22 @@ public:
   [[nodiscard]] const std::string& name() const;
   /// Clients that it takes: `node.max_connections`, or what the open-file limit allows.
   [[nodiscard]] std::size_t max_clients() const;
+  [[nodiscard]] unsigned loops() const;
 
   /// Called on a signal to read the configuration again; returns null when it is faulty (and has logged why).
   using reader = std::function<std::unique_ptr<config::settings>()>;
 
-  /// Serves until a signal has ended it: SIGTERM and SIGINT drain (a second one ends at once), SIGHUP reloads.
-  /// `ready` is called once clients are accepted. Returns when all is drained. Throws as the constructor does when
-  /// the backplane can't be reached in time.
-  void run(const std::function<void()>& ready, reader reload);
+  /// What a successor is started with: a path, and arguments whose first is the name.
+  struct command {
+    std::string program;
+    std::vector<std::string> words;
+  };
+
+  /// Serves until a signal has ended it: SIGTERM and SIGINT drain (a second one ends at once), SIGHUP reloads,
+  /// SIGUSR2 starts `again`, hands the listening sockets over and drains. `ready` is called once clients are
+  /// accepted. Returns when all is drained. Throws as the constructor does when the backplane can't be reached in
+  /// time.
+  void run(const std::function<void()>& ready, reader reload, const command& again);
 
   struct parts;
 

@@ -2,6 +2,7 @@
 
 #include "actors/runtime/log.hpp"
 #include "actors/runtime/metrics.hpp"
+#include "actors/runtime/process_samples.hpp"
 #include "config/reload.hpp"
 #include "plexus_version.hpp"
 #include "transport/api/api_handler.hpp"
@@ -11,21 +12,17 @@
 #include "transport/stream/emulation_handler.hpp"
 #include "transport/transport_actor.hpp"
 
+#include <boost/asio/ip/tcp.hpp>
 #include <openssl/rand.h>
 
 #include <malloc.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <array>
-#include <thread>
 
 namespace plexus::node {
 
 namespace {
-
-// Files that aren't clients: listening sockets, epoll, the log, HTTP requests under way.
-constexpr std::size_t reserved_descriptors = 200;
 
 std::string host_and_pid() {
   std::array<char, 256> host{};
@@ -44,26 +41,33 @@ std::string random_hex() {
   return out;
 }
 
-std::size_t descriptor_limit() {
-  rlimit limit{};
-  ::getrlimit(RLIMIT_NOFILE, &limit);
-  return limit.rlim_cur == RLIM_INFINITY ? 1'000'000 : static_cast<std::size_t>(limit.rlim_cur);
+/// A socket of the process before this one is good as long as the address is still the same.
+int if_bound_to(int descriptor, const std::string& address, std::uint16_t port) {
+  if (descriptor < 0) return descriptor;
+  boost::system::error_code failed;
+  auto wanted = boost::asio::ip::make_address(address == "localhost" ? "127.0.0.1" : address, failed);
+  boost::asio::ip::tcp::endpoint here;
+  socklen_t length = static_cast<socklen_t>(here.capacity());
+  if (!failed && ::getsockname(descriptor, here.data(), &length) == 0 && here.address() == wanted &&
+      (port == 0 || here.port() == port))
+    return descriptor;
+  ::close(descriptor);
+  return -1;
 }
 
-unsigned loop_count(unsigned wanted) {
-  if (wanted > 0) return wanted;
-  cpu_set_t mine;
-  CPU_ZERO(&mine);
-  if (::sched_getaffinity(0, sizeof mine, &mine) == 0) return std::max(1, CPU_COUNT(&mine));
-  return std::max(1u, std::thread::hardware_concurrency());
+inherited_sockets usable(inherited_sockets given, const config::settings& s) {
+  if (!given.from_former_process()) return given;
+  given.public_port = if_bound_to(given.public_port, s.listen.address, s.listen.port);
+  given.internal_port = if_bound_to(given.internal_port, s.internal.address, s.internal.port);
+  return given;
+}
+
+config::settings completed(config::settings s, const runtime::machine& on) {
+  if (s.node.max_queue_memory == 0) s.node.max_queue_memory = runtime::default_queue_memory(on);
+  return s;
 }
 
 } // namespace
-
-std::size_t node::parts::clients_that_fit() {
-  auto all = descriptor_limit();
-  return all > 2 * reserved_descriptors ? all - reserved_descriptors : all / 2;
-}
 
 void news::published(const std::string& channel, protocol::publication_ptr what) {
   if (auto* to = to_->here(channel)) to->published_elsewhere(what);
@@ -89,11 +93,11 @@ void news::notices_are(const std::vector<backplane::notice>& all) {
   on_each_([all](connection::client_environment& env) { env.denied.replace(all, env.clients.on(env.home)); });
 }
 
-node::parts::parts(const config::settings& s) :
+node::parts::parts(const config::settings& s, const inherited_sockets& given) :
     name(s.node.name.empty() ? host_and_pid() : s.node.name),
     uid(random_hex()),
-    settings(s),
-    loops(loop_count(s.node.loops)),
+    settings(completed(s, machine)),
+    loops(s.node.loops > 0 ? s.node.loops : runtime::default_loops(machine)),
     plane(make_plane(s)),
     nodes(loops, *plane, name),
     channels(loops, *plane, settings.get()),
@@ -132,110 +136,73 @@ node::parts::parts(const config::settings& s) :
                                        {}, actors.get(), plugins.all_hooks().empty() ? nullptr : &plugins.all_hooks()}));
   }
   sessions.connect(all);
-  auto sockets = descriptor_limit() - std::min<std::size_t>(descriptor_limit() / 4, 64);
-  public_port =
-      std::make_unique<transport::acceptor>(loops.at(0), all, s.listen.address, s.listen.port, false, sockets);
+  auto from = usable(given, s);
+  auto sockets = machine.open_files - std::min<std::size_t>(machine.open_files / 4, 64);
+  public_port = std::make_unique<transport::acceptor>(loops.at(0), all, s.listen.address, s.listen.port, false,
+                                                      sockets, from.public_port);
   if (s.internal.on())
-    internal_port =
-        std::make_unique<transport::acceptor>(loops.at(0), all, s.internal.address, s.internal.port, true, sockets);
+    internal_port = std::make_unique<transport::acceptor>(loops.at(0), all, s.internal.address, s.internal.port,
+                                                          true, sockets, from.internal_port);
 }
 
 std::size_t node::parts::max_clients() const {
   auto configured = settings.get()->node.max_connections;
-  return configured > 0 ? std::min(configured, clients_that_fit()) : clients_that_fit();
+  return configured > 0 ? std::min(configured, runtime::clients_by_files(machine))
+                        : runtime::default_max_clients(machine, !settings.get()->listen.tls_certificate.empty());
+}
+
+void node::parts::give_advice() {
+  auto s = settings.get();
+  runtime::plan what;
+  what.max_clients = limit.max;
+  what.configured_clients = s->node.max_connections;
+  what.tls = !s->listen.tls_certificate.empty();
+  what.backlog = transport::acceptor::backlog;
+  for (auto& each : s->listen.trusted_proxies)
+    what.proxy_beside = what.proxy_beside || each.starts_with("127.") || each == "::1";
+  for (auto& each : runtime::advise(machine, what)) runtime::log::warn("node", each.what, {{"set", each.set}});
 }
 
 void node::parts::add_routes() {
   using where = transport::site::port;
+  auto obstacles = [this] {
+    std::vector<transport::obstacle> out;
+    if (limit.leaving) out.push_back({"node", "draining: the node was told to stop"});
+    if (limit.clients >= limit.max) out.push_back({"connections", "as many clients as the node may have"});
+    if (auto health = plane->check(); !health.ready) out.push_back({"backplane", health.message});
+    return out;
+  };
   auto get = [this] { return settings.get(); };
   auto api = std::make_shared<transport::api::api_handler>(
       loops, channels, clients, *plane, nodes, get, transport::api::node_identity{uid, name, PLEXUS_VERSION});
   site.add("/api", where::internal_first, api);
   site.add("/api/openapi.json", where::internal_first, std::make_shared<transport::api::openapi_handler>());
   site.add("/api/", where::internal_first, api);
-  site.add("/health/", where::internal_first, std::make_shared<transport::health_handler>([this] {
-             std::vector<transport::obstacle> out;
-             if (limit.closed) out.push_back({"node", "draining: the node was told to stop"});
-             if (limit.clients >= limit.max) out.push_back({"connections", "as many clients as the node may have"});
-             if (auto health = plane->check(); !health.ready) out.push_back({"backplane", health.message});
-             return out;
-           }));
-  site.add("/metrics", where::internal_first, std::make_shared<transport::metrics_handler>([this] {
-             auto uptime = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
-             std::vector<runtime::metrics::sample> out{
-                 {"plexus_uptime_seconds", "Since the start.", uptime, false},
-                 {"plexus_clients_max", "Clients that this node takes.", static_cast<double>(limit.max), false}};
-             if (auto end = certificate_not_after.load())
-               out.push_back({"plexus_tls_certificate_not_after_seconds",
-                              "When the certificate ends, in seconds since 1970.", static_cast<double>(end),
-                              false});
-             if (redis) {
-               auto more = redis->samples();
-               out.insert(out.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
-             }
-             return out;
-           }));
-  site.add("/emulation", where::public_only,
-           std::make_shared<transport::emulation_handler>(sessions_anywhere, get));
+  site.add("/health/", where::internal_first, std::make_shared<transport::health_handler>(obstacles));
+  site.add(
+      "/metrics", where::internal_first, std::make_shared<transport::metrics_handler>([this, obstacles] {
+        auto uptime = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+        std::vector<runtime::metrics::sample> out{
+            {"plexus_uptime_seconds", "Since the start.", uptime, false},
+            {"plexus_clients_max", "Clients that this node takes.", static_cast<double>(limit.max), false},
+            {"plexus_clients_ratio", "Clients of those that this node takes, 0 to 1.",
+             static_cast<double>(limit.clients) / static_cast<double>(std::max<std::size_t>(limit.max, 1)), false},
+            {"plexus_ready", "1 while new clients are wanted, as /health/ready says.",
+             obstacles().empty() ? 1.0 : 0.0, false}};
+        for (auto& used : runtime::process_samples()) out.push_back(std::move(used));
+        if (auto end = certificate_not_after.load())
+          out.push_back({"plexus_tls_certificate_not_after_seconds",
+                         "When the certificate ends, in seconds since 1970.", static_cast<double>(end), false});
+        if (redis) {
+          auto more = redis->samples();
+          out.insert(out.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
+        }
+        return out;
+      }));
+  site.add("/emulation", where::public_only, std::make_shared<transport::emulation_handler>(sessions_anywhere, get));
   auto demo = std::make_shared<transport::demo_handler>(get);
   site.add("/", where::public_only, demo);
   site.add("/demo/", where::public_only, demo);
-}
-
-void node::parts::wait_for_signal() {
-  signals->async_wait([this](const boost::system::error_code& failed, int which) {
-    if (failed) return;
-    on_signal(which);
-    if (now != phase::ended) wait_for_signal();
-  });
-}
-
-void node::parts::on_signal(int which) {
-  if (which == SIGHUP) {
-    auto fresh = reload ? reload() : nullptr;
-    if (!fresh) return;
-    // The plugins are those of the start.
-    if (const auto wrong = actor_fault(plugins, *fresh); wrong.empty())
-      apply(*fresh);
-    else
-      runtime::log::error("node", "the configuration has faults; the one before stays", {{"fault", wrong}});
-    return;
-  }
-  if (now == phase::serving)
-    drain();
-  else if (now == phase::draining)
-    end();
-  else
-    stop();
-}
-
-void node::parts::pulse() {
-  if (now == phase::leaving) {
-    runtime::log::warn("node", "the backplane did not answer the farewell; others will notice by the lease");
-    return stop();
-  }
-  if (now == phase::draining) {
-    if (limit.clients == 0 || loops.at(0).now() >= drain_end) {
-      if (letting_go) return end();
-      // Channel actors are given back, so that nobody has to wait for their leases.
-      letting_go = true;
-      constexpr std::chrono::seconds longest{2};
-      drain_end = loops.at(0).now() + longest;
-      loops.at(0).arm(timer, drain_end);
-      actors->let_go([this] { end(); });
-      return;
-    }
-    loops.at(0).arm(timer, loops.at(0).now() + std::chrono::milliseconds(20));
-    return;
-  }
-  plane->tick();
-  actors->tick();
-  // All loops have the same ones: without any, none is woken.
-  if (transports[0]->environment().denied.size() > 0)
-    loops.on_each([this](runtime::loop& l) { transports[l.index()]->environment().denied.expire(unix_time()); },
-                  {});
-  give_memory_back();
-  loops.at(0).arm(timer, loops.at(0).now() + std::chrono::seconds(1));
 }
 
 // What a wave of clients leaves behind is scattered over pages that the allocator keeps; after many have gone it is
@@ -246,53 +213,6 @@ void node::parts::give_memory_back() {
   if (most_clients < clients_now + trim_after) return;
   ::malloc_trim(0);
   most_clients = clients_now;
-}
-
-// Everyone is told to go, one after the other: they come again at once, and the other nodes want to live too.
-void node::parts::drain() {
-  now = phase::draining;
-  limit.closed = true;
-  auto window = settings.get()->node.drain_timeout;
-  runtime::log::info("node", "draining", {{"clients", limit.clients.load()}, {"drain_timeout_ms", window.count()}});
-  drain_end = loops.at(0).now() + window;
-  // First: their commands find them elsewhere while this node's clients are still here.
-  actors->drain([] {});
-  auto spread = window * 8 / 10;
-  loops.on_each(
-      [this, spread](runtime::loop& l) {
-        auto here = transports[l.index()]->clients(); // those too that have not sent `connect` yet
-        for (std::size_t i = 0; i < here.size(); ++i) {
-          auto delay = spread.count() * static_cast<std::int64_t>(i) / static_cast<std::int64_t>(here.size());
-          caf::anon_send(here[i], connection::depart{static_cast<std::uint32_t>(delay)});
-        }
-      },
-      {});
-  loops.at(0).arm(timer, loops.at(0).now() + std::chrono::milliseconds(20));
-}
-
-void node::parts::end() {
-  if (now >= phase::leaving) return;
-  now = phase::leaving;
-  public_port->stop();
-  if (internal_port) internal_port->stop();
-  if (!redis || failure || !plane->check().ready) return stop();
-  loops.at(0).arm(timer, loops.at(0).now() + farewell_time);
-  auto farewell = [this] { redis->farewell([this] { loops.at(0).post([this] { stop(); }); }); };
-  loops.on_each([this](runtime::loop& l) { transports[l.index()]->shut(); },
-                [this, farewell] { nodes.leave([this, farewell] { loops.at(loops.size() - 1).post(farewell); }); });
-}
-
-void node::parts::stop() {
-  if (now == phase::ended) return;
-  now = phase::ended;
-  boost::system::error_code ignored;
-  signals->cancel(ignored);
-  timer.disarm();
-  for (unsigned i = 0; i < loops.size(); ++i)
-    loops.at(i).post([this, i] {
-      transports[i]->shut();
-      loops.at(i).stop();
-    });
 }
 
 transport::front::rules_ptr node::parts::make_front(const config::listen_section& from) {
@@ -316,10 +236,10 @@ transport::front::rules_ptr node::parts::make_front(const config::listen_section
 }
 
 void node::parts::apply(const config::settings& fresh) {
-  auto plan = config::plan_reload(*settings.get(), fresh);
+  auto plan = config::plan_reload(*settings.get(), completed(fresh, machine));
   settings.replace(plan.merged);
   auto current = settings.get();
-  runtime::log::configure(current->log.level, current->log.format);
+  runtime::log::configure(current->log);
   channels.apply(current);
   actors->apply(current);
   auto front = make_front(current->listen);

@@ -8,6 +8,8 @@
 #include "actors/extension/host.hpp"
 #include "actors/node/node.hpp"
 #include "actors/node/settings_store.hpp"
+#include "actors/node/upgrade.hpp"
+#include "actors/runtime/machine.hpp"
 #include "backplane/memory_backplane.hpp"
 #include "backplane/memory_store.hpp"
 #include "backplane/redis/redis_backplane.hpp"
@@ -77,10 +79,11 @@ private:
 };
 
 struct node::parts {
-  explicit parts(const config::settings& s);
+  parts(const config::settings& s, const inherited_sockets& given);
 
   std::string name, uid;
   std::chrono::steady_clock::time_point started = std::chrono::steady_clock::now();
+  runtime::machine machine = runtime::read_machine();
   settings_store settings;
   runtime::runtime loops;
   news listener;
@@ -115,7 +118,8 @@ struct node::parts {
     void expired() override { owner.pulse(); }
     parts& owner;
   } timer{*this};
-  std::chrono::steady_clock::time_point drain_end{};
+  std::chrono::steady_clock::time_point drain_end{}, last_call{}, next_tick{};
+  std::unique_ptr<upgrade> successor; ///< while it runs
   bool letting_go = false; ///< drained: the channel actors are given back
 
   static constexpr std::chrono::milliseconds farewell_time{1000};
@@ -132,7 +136,17 @@ struct node::parts {
   void wait_for_signal();
   void on_signal(int which);
   void pulse();
-  void drain();
+  /// `handed_over`: a successor accepts already.
+  void drain(bool handed_over);
+  /// Tells all that are connected to go, one after the other.
+  void send_away(std::chrono::milliseconds spread);
+  /// Whether nothing is left to wait for; makes the last call when its time has come.
+  bool drained();
+  void start_successor();
+  /// Says what of the machine will be in the way.
+  void give_advice();
+  /// All clients are gone: gives the channel actors back, then `end`.
+  void let_go();
   /// Closes what is open and takes leave of the other nodes; then `stop`, at the latest after `farewell_time`.
   void end();
   void stop();
@@ -141,8 +155,6 @@ struct node::parts {
   /// before, and an error in the log.
   transport::front::rules_ptr make_front(const config::listen_section& from);
   [[nodiscard]] std::size_t max_clients() const;
-  /// The open-file limit less a reserve for everything that isn't a client.
-  static std::size_t clients_that_fit();
 };
 
 } // namespace plexus::node

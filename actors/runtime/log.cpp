@@ -49,14 +49,29 @@ spdlog::level::level_enum level_of(config::log_level l) noexcept {
   return spdlog::level::err;
 }
 
+template <class Make>
+spdlog::logger& made_by(Make make) {
+  auto made = make();
+  use_pattern(*made, text_pattern);
+  made->flush_on(spdlog::level::trace);
+  return *made; // spdlog keeps it
+}
+
+spdlog::logger& standard_error() {
+  static auto& out = made_by([] { return spdlog::stderr_color_mt("plexus"); });
+  return out;
+}
+
+spdlog::logger& standard_output() {
+  static auto& out = made_by([] { return spdlog::stdout_color_mt("plexus_output"); });
+  return out;
+}
+
+std::atomic<spdlog::logger*> chosen{nullptr};
+
 spdlog::logger& logger() {
-  static auto* out = [] {
-    auto made = spdlog::stderr_color_mt("plexus");
-    use_pattern(*made, text_pattern);
-    made->flush_on(spdlog::level::trace);
-    return made.get();
-  }();
-  return *out;
+  auto* out = chosen.load();
+  return out ? *out : standard_error();
 }
 
 std::string json_text(std::string_view text) {
@@ -65,10 +80,12 @@ std::string json_text(std::string_view text) {
 
 } // namespace
 
-void configure(config::log_level level, config::log_format format) {
-  as_json = format == config::log_format::json;
-  logger().set_level(level_of(level));
-  use_pattern(logger(), as_json ? json_pattern : text_pattern);
+void configure(const config::log_section& how) {
+  as_json = how.format == config::log_format::json;
+  auto& to = how.output == config::log_output::standard_output ? standard_output() : standard_error();
+  to.set_level(level_of(how.level));
+  use_pattern(to, as_json ? json_pattern : text_pattern);
+  chosen = &to;
 }
 
 bool enabled(config::log_level level) noexcept {

@@ -1,6 +1,6 @@
 #pragma once
-// One line an event, as text or JSON, to standard error. spdlog does the work behind this header. Values are
-// escaped (no line breaks from the outside), and no secret is ever given to it.
+// One line an event, as text or JSON, to standard error or standard output. spdlog does the work behind this
+// header. Values are escaped (no line breaks from the outside), and no secret is ever given to it.
 
 #include "config/settings.hpp"
 
@@ -27,8 +27,8 @@ struct field {
 
 using fields = std::initializer_list<field>;
 
-/// Before the first line and at a reload. Until then: info, text.
-void configure(config::log_level level, config::log_format format);
+/// Before the first line and at a reload. Until then: info, text, standard error.
+void configure(const config::log_section& how);
 [[nodiscard]] bool enabled(config::log_level level) noexcept;
 
 /// `part`: the subsystem (`transport`, `node`, ...). Any thread.

@@ -84,7 +84,7 @@ TEST_CASE("unknown keys are faults at every level, with what was probably meant"
   CHECK(faults_of(R"({"client":{"token":{"hmac_secrets":"x"}}})") ==
         lines{"plexus.json: client.token.hmac_secrets: found an unknown key, expected a known key: did you mean "
               "\"client.token.hmac_secret\"?"});
-  CHECK(refused("log.colour=1") == "log.colour: found an unknown key, expected one of level, format");
+  CHECK(refused("log.colour=1") == "log.colour: found an unknown key, expected one of level, format, output");
   CHECK(refused("cliant.insecure=true") ==
         R"(cliant.insecure: found an unknown key, expected a known key: did you mean "client"?)");
   CHECK(

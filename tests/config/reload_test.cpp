@@ -111,7 +111,7 @@ TEST_CASE("every key reads back what it writes and has a path of its own") {
   changed.api = {"k", 13};
   changed.admin_secret = "s";
   changed.demo = true;
-  changed.log = {log_level::trace, log_format::json};
+  changed.log = {log_level::trace, log_format::json, log_output::standard_output};
   changed.plugins = {"a", "b"};
   auto& d = changed.default_channel;
   d.subscribe = access::anyone;

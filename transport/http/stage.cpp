@@ -234,7 +234,7 @@ void http_stage::dispatch() {
   auto& message = done->get();
   auto what = convert(message);
   what.body = std::move(message.body());
-  keep_alive_ = what.keep_alive;
+  keep_alive_ = what.keep_alive && !owner_.limit().leaving; // who asks again finds another node
   done.reset();
   head_only_ = what.method == "HEAD";
   if (!known_method(what.method)) {

@@ -115,8 +115,14 @@ class Wire:
         """`first` goes before the handshake: what a proxy would say."""
         async with asyncio.timeout(timeout):
             reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 20, ssl=ssl)
+            return await cls.open_on(reader, writer, first + handshake(port, path, headers))
+
+    @classmethod
+    async def open_on(cls, reader, writer, words, timeout=PATIENCE):
+        """Over a connection that is there already."""
+        async with asyncio.timeout(timeout):
             try:
-                writer.write(first + handshake(port, path, headers))
+                writer.write(words)
                 got = await read_response(reader)
                 if got is None or got[0] != 101:
                     raise Refused(*(got or (0, {}, "closed without an answer")))

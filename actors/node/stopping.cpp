@@ -1,0 +1,166 @@
+// Signals, and how a node ends: stopped, or replaced by its successor. All of it on loop 0.
+
+#include "actors/node/parts.hpp"
+#include "actors/runtime/log.hpp"
+
+#include <boost/asio/io_context.hpp>
+
+#include <unistd.h>
+
+namespace plexus::node {
+
+void node::parts::wait_for_signal() {
+  signals->async_wait([this](const boost::system::error_code& failed, int which) {
+    if (failed) return;
+    on_signal(which);
+    if (now != phase::ended) wait_for_signal();
+  });
+}
+
+void node::parts::on_signal(int which) {
+  if (which == SIGHUP) {
+    auto fresh = reload ? reload() : nullptr;
+    if (!fresh) return;
+    // The plugins are those of the start.
+    if (const auto wrong = actor_fault(plugins, *fresh); wrong.empty())
+      apply(*fresh);
+    else
+      runtime::log::error("node", "the configuration has faults; the one before stays", {{"fault", wrong}});
+    return;
+  }
+  if (which == SIGUSR2) {
+    start_successor();
+    return;
+  }
+  if (now == phase::serving)
+    drain(false);
+  else if (now == phase::draining)
+    end();
+  else
+    stop();
+}
+
+// In a container the first process is the container: when it ends, its successor ends too.
+void node::parts::start_successor() {
+  constexpr pid_t first_process = 1;
+  if (now != phase::serving || successor->under_way()) return;
+  if (::getpid() == first_process) {
+    runtime::log::warn("node", "this is a container's first process: replace the container, not the program in it");
+    return;
+  }
+  runtime::log::info("node", "starting the successor");
+  auto heard = [this](pid_t who, const std::string& why) {
+    if (who == 0) {
+      runtime::log::error("node", "the successor doesn't serve; this node goes on", {{"why", why}});
+      return;
+    }
+    if (now != phase::serving) return;
+    notify_service_manager("MAINPID=" + std::to_string(who));
+    runtime::log::info("node", "the successor serves", {{"pid", who}});
+    public_port->stop();
+    if (internal_port) internal_port->stop();
+    drain(true);
+  };
+  successor->start(public_port->descriptor(), internal_port ? internal_port->descriptor() : -1, heard);
+}
+
+void node::parts::pulse() {
+  if (now == phase::leaving) {
+    runtime::log::warn("node", "the backplane did not answer the farewell; others will notice by the lease");
+    return stop();
+  }
+  if (now == phase::draining) {
+    if (drained()) return let_go();
+    loops.at(0).arm(timer, loops.at(0).now() + std::chrono::milliseconds(20));
+    if (loops.at(0).now() < next_tick) return;
+  }
+  next_tick = loops.at(0).now() + std::chrono::seconds(1);
+  plane->tick();
+  actors->tick();
+  // All loops have the same ones: without any, none is woken.
+  if (transports[0]->environment().denied.size() > 0)
+    loops.on_each([this](runtime::loop& l) { transports[l.index()]->environment().denied.expire(unix_time()); },
+                  {});
+  give_memory_back();
+  if (now == phase::serving) loops.at(0).arm(timer, next_tick);
+}
+
+// Everyone is told to go, one after the other: they come again at once, and the other nodes want to live too.
+// After a handover there are connections that this process has accepted and whose clients have said nothing yet:
+// they are served, so that nobody is refused, and told to go at the end of the spread.
+void node::parts::drain(bool handed_over) {
+  now = phase::draining;
+  limit.leaving = true;
+  limit.closed = !handed_over;
+  if (!handed_over) notify_service_manager("STOPPING=1");
+  auto window = settings.get()->node.drain_timeout;
+  runtime::log::info("node", "draining", {{"clients", limit.clients.load()}, {"drain_timeout_ms", window.count()}});
+  drain_end = loops.at(0).now() + window;
+  // First: their commands find them elsewhere while this node's clients are still here.
+  actors->drain([] {});
+  auto spread = window * 8 / 10;
+  last_call = loops.at(0).now() + spread;
+  send_away(spread);
+  loops.at(0).arm(timer, loops.at(0).now() + std::chrono::milliseconds(20));
+}
+
+void node::parts::send_away(std::chrono::milliseconds spread) {
+  loops.on_each(
+      [this, spread](runtime::loop& l) {
+        auto here = transports[l.index()]->clients(); // those too that have not sent `connect` yet
+        for (std::size_t i = 0; i < here.size(); ++i) {
+          auto delay = spread.count() * static_cast<std::int64_t>(i) / static_cast<std::int64_t>(here.size());
+          caf::anon_send(here[i], connection::depart{static_cast<std::uint32_t>(delay)});
+        }
+      },
+      {});
+}
+
+bool node::parts::drained() {
+  if (loops.at(0).now() >= drain_end) return true;
+  if (!limit.closed && loops.at(0).now() >= last_call) {
+    limit.closed = true;
+    send_away({});
+  }
+  if (limit.clients > 0) return false;
+  std::size_t sockets = 0;
+  for (auto& t : transports) sockets += t->sockets;
+  return limit.closed || sockets == 0;
+}
+
+// Channel actors are given back, so that nobody has to wait for their leases.
+void node::parts::let_go() {
+  if (letting_go) return end();
+  letting_go = true;
+  constexpr std::chrono::seconds longest{2};
+  drain_end = loops.at(0).now() + longest;
+  loops.at(0).arm(timer, drain_end);
+  actors->let_go([this] { end(); });
+}
+
+void node::parts::end() {
+  if (now >= phase::leaving) return;
+  now = phase::leaving;
+  public_port->stop();
+  if (internal_port) internal_port->stop();
+  if (!redis || failure || !plane->check().ready) return stop();
+  loops.at(0).arm(timer, loops.at(0).now() + farewell_time);
+  auto farewell = [this] { redis->farewell([this] { loops.at(0).post([this] { stop(); }); }); };
+  loops.on_each([this](runtime::loop& l) { transports[l.index()]->shut(); },
+                [this, farewell] { nodes.leave([this, farewell] { loops.at(loops.size() - 1).post(farewell); }); });
+}
+
+void node::parts::stop() {
+  if (now == phase::ended) return;
+  now = phase::ended;
+  boost::system::error_code ignored;
+  signals->cancel(ignored);
+  timer.disarm();
+  for (unsigned i = 0; i < loops.size(); ++i)
+    loops.at(i).post([this, i] {
+      transports[i]->shut();
+      loops.at(i).stop();
+    });
+}
+
+} // namespace plexus::node
