@@ -85,7 +85,7 @@ void channel::begin(subscribe m) {
   result.kind = kind_of(m);
   if (offered != config::offer::no && m.wants_recovery && m.since) {
     if (cross(m)) return;
-    joining_.push_back({std::move(m), {}});
+    joining_.push_back({std::move(m), {}, false, false, {}, {}});
     recover(std::prev(joining_.end()));
     return;
   }
@@ -137,14 +137,14 @@ void channel::on_recovery(std::list<joiner>::iterator who, outcome<backplane::re
   auto data = std::move(who->data);
   joining_.erase(who);
   if (!answer) {
-    if (admitted) tell_gone(m.who, false, extension::end_reason::unsubscribed);
+    if (admitted) tell_gone(m.who, false, plexus::end_reason::unsubscribed);
     m.done(answer.error());
     check_idle();
     return;
   }
   if (m.wants_recovery) recoveries.add(1, answer->recovered ? 0 : 1);
   if (!answer->recovered && m.refuse_unrecoverable) {
-    if (admitted) tell_gone(m.who, true, extension::end_reason::unsubscribed);
+    if (admitted) tell_gone(m.who, true, plexus::end_reason::unsubscribed);
     m.done(protocol::error_code::unrecoverable_position);
     check_idle();
     return;
@@ -203,7 +203,7 @@ void channel::on_unsubscribe(const unsubscribe& m) {
   };
   for (const auto& j : joining_)
     if (j.asked && j.request.who.client == m.client) {
-      tell_gone(j.request.who, m.clean, extension::end_reason::unsubscribed);
+      tell_gone(j.request.who, m.clean, plexus::end_reason::unsubscribed);
       break;
     }
   if (drop(
@@ -221,7 +221,7 @@ void channel::on_unsubscribe(const unsubscribe& m) {
   }
   if (has_actor())
     tell_gone({{}, m.client, {}, {}}, m.clean && m.counted,
-              m.disconnected ? extension::end_reason::disconnected : extension::end_reason::unsubscribed);
+              m.disconnected ? plexus::end_reason::disconnected : plexus::end_reason::unsubscribed);
   // Whatever the options say today: who entered before a reload must be able to leave.
   if (has_presence() || has_members_) {
     has_members_ = true;
@@ -360,7 +360,7 @@ void channel::lose_all() {
   // Who was joining by the lost log comes again.
   auto joining = std::exchange(joining_, {});
   for (auto& j : joining) {
-    if (j.asked) tell_gone(j.request.who, false, extension::end_reason::unsubscribed);
+    if (j.asked) tell_gone(j.request.who, false, plexus::end_reason::unsubscribed);
     j.request.done(protocol::error_code::internal);
   }
   for (unsigned i = 0; i < on_loop_.size(); ++i)

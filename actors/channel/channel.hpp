@@ -90,7 +90,7 @@ private:
   void ask_to_join(subscribe m);
   void on_admitted(std::list<joiner>::iterator who, const extension::delivered& what);
   void join_admitted(std::list<joiner>::iterator who, const protocol::position& heard);
-  void tell_gone(const protocol::client_info& who, bool clean, extension::end_reason why);
+  void tell_gone(const protocol::client_info& who, bool clean, plexus::end_reason why);
   void publish_by_actor(publish m);
   void recover(std::list<joiner>::iterator who);
   void on_recovery(std::list<joiner>::iterator who, outcome<backplane::recovery> answer);

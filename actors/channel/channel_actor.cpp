@@ -181,11 +181,11 @@ void channel_actor::on_read_presence(presence::members_answer then) {
   });
 }
 
-void channel_actor::ask_actor(extension::command what, std::function<void(const extension::delivered&)> done) {
+void channel_actor::ask_actor(extension::command what, std::function<void(const extension::delivered&)> heard) {
   if (table_.actors)
-    table_.actors->submit(*name_, std::move(what), std::move(done));
+    table_.actors->submit(*name_, std::move(what), std::move(heard));
   else
-    done({{100, "internal server error", {}, false, false}, {}});
+    heard({{100, "internal server error", {}, false, false}, {}});
 }
 
 void channel_actor::idle() {

@@ -20,8 +20,8 @@ error_code nearest(std::uint16_t code) {
 
 } // namespace
 
-// From now on what is emitted is kept for the client. What the actor says of its state is as of somewhere in between:
-// the answer says where, and what came after that follows.
+// From now on what is emitted is kept for the client. What the actor says of its state is as of somewhere in
+// between: the answer says where, and what came after that follows.
 void channel::ask_to_join(subscribe m) {
   command c;
   c.what = command::kind::subscribe;
@@ -90,7 +90,7 @@ void channel::join_admitted(std::list<joiner>::iterator who, const protocol::pos
   enter(m, std::move(result));
 }
 
-void channel::tell_gone(const protocol::client_info& who, bool clean, extension::end_reason why) {
+void channel::tell_gone(const protocol::client_info& who, bool clean, plexus::end_reason why) {
   command c;
   c.what = command::kind::unsubscribe;
   c.who = to_member(who);

@@ -249,4 +249,10 @@ private:
   figures figures_;
 };
 
+template <class T>
+void partition::reply_with(const std::string& channel, answer<T>& done, outcome<T> what) {
+  if (!done) return;
+  run_(channel, [done = std::exchange(done, nullptr), what = std::move(what)]() mutable { done(std::move(what)); });
+}
+
 } // namespace plexus::backplane::redis

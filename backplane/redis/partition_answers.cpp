@@ -48,12 +48,6 @@ std::vector<publication_ptr> publications(const reply& r, std::size_t at) {
 
 } // namespace
 
-template <class T>
-void partition::reply_with(const std::string& channel, answer<T>& done, outcome<T> what) {
-  if (!done) return;
-  run_(channel, [done = std::exchange(done, nullptr), what = std::move(what)]() mutable { done(std::move(what)); });
-}
-
 // Tells whoever asked; what the step is about may have to be done all the same.
 void partition::refuse(step& of, error_code why) {
   const auto& channel = of.channel;

@@ -18,9 +18,8 @@ inline actor_written write(fixture& f, std::size_t node, const std::string& chan
       f, [&](answer<actor_written> done) { f.node(node).write_actor(channel, keep, what, std::move(done)); });
 }
 inline std::vector<std::string> abandoned(fixture& f, std::size_t node) {
-  auto all = ask_well<std::vector<std::string>>(f, [&](answer<std::vector<std::string>> done) {
-    f.node(node).abandoned_actors(100, std::move(done));
-  });
+  auto all = ask_well<std::vector<std::string>>(
+      f, [&](answer<std::vector<std::string>> done) { f.node(node).abandoned_actors(100, std::move(done)); });
   std::sort(all.begin(), all.end());
   return all;
 }

@@ -19,6 +19,9 @@ public:
   void members(const std::string&, answer<presence_snapshot>) override {}
   void acquire_lease(const std::string&, const std::string&, milliseconds, answer<lease>) override {}
   void release_lease(const std::string&, const std::string&, answer<nothing>) override {}
+  void claim_actor(const std::string&, const std::string&, milliseconds, answer<actor_claim>) override {}
+  void write_actor(const std::string&, const retention&, actor_write, answer<actor_written>) override {}
+  void abandoned_actors(std::size_t, answer<std::vector<std::string>>) override {}
   void put_notice(notice, answer<nothing>) override {}
   void drop_notice(const std::string&, answer<nothing>) override {}
   [[nodiscard]] const std::string& uid() const override { return id_; }

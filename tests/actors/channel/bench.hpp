@@ -26,6 +26,7 @@ struct noted_port final : channel_port {
   void presence_leave(const std::string& client, bool clean, bool) override { left.emplace_back(client, clean); }
   void doubt_later() override { ++doubts; }
   void presence_in_doubt() override { ++presence_doubts; }
+  void ask_actor(extension::command, std::function<void(const extension::delivered&)>) override {}
   void idle() override { is_idle = true; }
   void in_use() override { is_idle = false; }
   std::vector<std::pair<unsigned, std::string>> emitted;

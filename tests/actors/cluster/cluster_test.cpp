@@ -32,6 +32,9 @@ struct gate final : bp::backplane {
   void members(text, bp::answer<bp::presence_snapshot>) override {}
   void acquire_lease(text, text, std::chrono::milliseconds, bp::answer<bp::lease>) override {}
   void release_lease(text, text, bp::answer<bp::nothing>) override {}
+  void claim_actor(text, text, std::chrono::milliseconds, bp::answer<bp::actor_claim>) override {}
+  void write_actor(text, const bp::retention&, bp::actor_write, bp::answer<bp::actor_written>) override {}
+  void abandoned_actors(std::size_t, bp::answer<std::vector<std::string>>) override {}
   void put_notice(bp::notice, bp::answer<bp::nothing>) override {}
   void drop_notice(text, bp::answer<bp::nothing>) override {}
   [[nodiscard]] bp::health check() const override { return {}; }
