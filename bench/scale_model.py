@@ -85,7 +85,16 @@ class Plan:
 
 # -- occupancy
 
+SPREAD = {}
+
+
 def spread(plan, kind, rng):
+    key = (plan.connections, plan.nodes, plan.partitions, kind.name, kind.members, kind.each, kind.publisher)
+    if key not in SPREAD: SPREAD[key] = _spread(plan, kind, rng)
+    return SPREAD[key]
+
+
+def _spread(plan, kind, rng):
     """Samples channels: for each its partition, how many nodes have members, how many of them others than the publisher's."""
     count = kind.count(plan.connections)
     taken = min(count, SAMPLE, max(200, int(2e6 / kind.members)))

@@ -61,13 +61,7 @@ constexpr auto not_yet = " (this version of Plexus does not serve it yet)";
 template <class Owner>
 fault refusal(const field<Owner>& f, const std::string& path, const Owner& given, const origins& where) {
   const auto value = f.write(given);
-  auto found = describe(value, f.secret);
-  // The scheme tells the operator which one it is; what follows may be a password.
-  if (f.path == "backplane.url") {
-    const auto url = value.template get<std::string>();
-    found = '"' + url.substr(0, url.find("//")) + "//...\"";
-  }
-  return {source_of(where, path), path, std::move(found), describe(f.write(Owner{}), false) + not_yet};
+  return {source_of(where, path), path, describe(value, f.secret), describe(f.write(Owner{}), false) + not_yet};
 }
 
 } // namespace
@@ -81,8 +75,6 @@ std::vector<fault> unserved(const settings& values, const origins& where) {
   const settings defaults;
   for (const auto& k : keys())
     if (!k.served && !k.same(values, defaults)) faults.push_back(refusal(k, k.path, values, where));
-  if (values.backplane.url.find("+cluster://") != std::string::npos)
-    faults.push_back(refusal(*find_key("backplane.url"), "backplane.url", values, where));
   // What a namespace has from `channels.default` is told once, there.
   for (const auto& [name, namespace_options] : values.namespaces)
     for (const auto& o : options())

@@ -25,6 +25,7 @@ namespace plexus::backplane::redis {
 namespace {
 
 constexpr milliseconds again_after{50};
+constexpr milliseconds giving_away{3000};
 
 } // namespace
 
@@ -79,7 +80,9 @@ void partition::leave_server(const std::string& why) {
 }
 
 void partition::watch_move(milliseconds at) {
-  if (move_.leave_by.count() > 0 && at >= move_.leave_by && !move_.leaving)
+  // The table may be ahead of a server that is giving the slot away: its own word is worth waiting for.
+  const auto patience = move_.since.count() > 0 ? giving_away : milliseconds{0};
+  if (move_.leave_by.count() > 0 && at >= move_.leave_by + patience && !move_.leaving)
     return doubt(count::replaced, "another server of the Cluster has the slot now");
   if (move_.batch_at.count() > 0 && at >= move_.batch_at) {
     move_.batch_at = milliseconds{0};

@@ -257,8 +257,14 @@ TEST_CASE("addresses: as the documentation writes them, with a sentence for what
   CHECK(watched.service == "main");
   CHECK(watched.db == 1);
   CHECK(watched.sentinel_login.password == "x/y");
-  for (const char* bad : {"redis:h", "http://h", "redis://", "redis://h:0", "redis://h:99999", "redis://h/x",
-                          "redis://a,b", "redis+sentinel://a:1", "redis://u:%zz@h", "redis://h?x=1"}) {
+  const auto spread = good("rediss+cluster://u:p@a:1,b");
+  CHECK((spread.cluster && spread.tls && spread.login.password == "p"));
+  CHECK(spread.hosts == std::vector<endpoint>{{"a", 1}, {"b", 6379}});
+  CHECK(usual_partitions(spread) == 48);
+  CHECK(usual_partitions(watched) == 1);
+  for (const char* bad : {"redis+cluster://", "redis+cluster://a:1/2", "redis:h", "http://h", "redis://",
+                          "redis://h:0", "redis://h:99999", "redis://h/x", "redis://a,b", "redis+sentinel://a:1",
+                          "redis://u:%zz@h", "redis://h?x=1"}) {
     const auto parsed = parse_address(bad);
     REQUIRE_MESSAGE(std::holds_alternative<std::string>(parsed), bad);
   }
