@@ -21,6 +21,10 @@ LIBC = ctypes.CDLL(None)
 SECRET = "a secret of the benchmark alone, never of a server in use"
 
 
+API_KEY = "of the benchmark alone"
+PEERS = Path(__file__).resolve().parent / "peers"
+
+
 class Failed(Exception):
     """A measurement that could not be made; the sentence says why."""
 
@@ -41,9 +45,9 @@ def make_token(user, secret=SECRET):
 class Server:
     """A running server; `pid` and `port` are known once it accepts clients."""
 
-    def __init__(self, name, process, port, log):
+    def __init__(self, name, process, port, log, pid=0):
         self.name, self.process, self.port, self.log = name, process, port, log
-        self.pid = process.pid
+        self.pid = process.pid if process else pid
 
     def resident(self):
         """Resident memory in bytes. Counted page by page: the figure in `status` may lag behind."""
@@ -147,6 +151,7 @@ class Harness:
             "node": {"name": "bench", "loops": 1, "drain_timeout": "1s"},
             "listen": {"address": "127.0.0.1", "port": 0},
             "client": client,
+            "api": {"key": API_KEY},
             "log": {"level": "warn"},
             "channels": {"namespaces": {"bench": {"subscribe": "anyone", "publish": "anyone"} | channel}},
         }
@@ -159,8 +164,18 @@ class Harness:
         frame = ["--frame", frame_bytes] if frame_bytes else []
         return self._start("limit", [self.tools / "kernel_limit", *frame])
 
+    def has_peer(self, name):
+        return (PEERS / "node_modules" / name).exists() and shutil.which("node") is not None
+
+    def start_peer(self, name, frame_bytes):
+        return self._start(name, ["node", PEERS / f"{name}.mjs", "--frame", frame_bytes])
+
+    def outside(self, name, port, pid):
+        """A server that somebody else started."""
+        return Server(name, None, port, None, pid)
+
     def stop(self, server):
-        self._end(server.process)
+        if server.process: self._end(server.process)
 
     def _load_command(self, phase, server, options):
         command = [self.tools / "plexus_load", phase, "--port", server.port, "--pid", server.pid]
@@ -187,6 +202,7 @@ class Harness:
         return result
 
     def _tail(self, server):
+        if not server.process: return ""
         text = server.log.read_text(errors="replace").strip()
         state = "" if server.process.poll() is None else f" (the server ended with {server.process.returncode})"
         return state + (f"\n  its log ends: {text[-500:]}" if text else "")

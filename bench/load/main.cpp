@@ -29,10 +29,12 @@ int main(int count, char** words) {
       run_pace(what);
     } else if (what.phase == "roll") {
       run_roll(what);
+    } else if (what.phase == "api") {
+      run_api(what);
     } else if (what.phase == "spread") {
       run_spread(what);
     } else {
-      throw std::runtime_error("the first word is fanout, hold, connect, churn, crowd, pace, roll or spread");
+      throw std::runtime_error("the first word is fanout, hold, connect, churn, crowd, pace, roll, spread or api");
     }
     return 0;
   } catch (const std::exception& error) {

@@ -22,6 +22,9 @@ struct options {
   std::size_t outstanding = 1;      ///< publications under way
   std::size_t publishers = 1;       ///< `spread`: connections that publish; 0: the subscribers do
   std::size_t data_size = 64;       ///< bytes of a publication's data
+  std::size_t missed = 0;           ///< `crowd`: publications while it is away, which it recovers
+  std::size_t batch = 1;            ///< `api`: publications a request
+  std::string key;                  ///< `api`: X-API-Key
   double rate = 0;                  ///< publications a second, however many are under way; 0: `outstanding` says
   double seconds = 3;               ///< `fanout`: how long to measure
   double timeout = 120;             ///< for the whole phase, without what `hold` holds

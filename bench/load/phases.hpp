@@ -22,7 +22,8 @@ void run_connect(const options& what);
 void run_churn(const options& what);
 
 /// Opens `connections` and prints a line; for each line on standard input drops all of them without a close frame,
-/// opens them again at once, and prints how long that took.
+/// opens them again at once, and prints how long that took. With `missed` that many are published to their channel
+/// meanwhile, and each of them recovers all.
 void run_crowd(const options& what);
 
 /// `connections` subscribers of a channel each, and a publisher that publishes `rate` times a second, to one after
@@ -34,6 +35,10 @@ void run_pace(const options& what);
 /// positions whenever a connection ends. A publication's data is {"number": its offset}. For each line on standard
 /// input, and at its end, prints what was lost, doubled or not recovered, and how long clients were away.
 void run_roll(const options& what);
+
+/// `connections` that keep alive publish over the HTTP API, each a request at a time with `batch` publications, to
+/// one channel after the other, for `seconds`.
+void run_api(const options& what);
 
 /// Many channels, on one node or several of a cluster: `connections` subscribers on each, spread over `channels`.
 /// `publishers` connections of the first node publish to one channel after the other, or (0) its subscribers each

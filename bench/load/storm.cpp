@@ -12,18 +12,73 @@
 namespace plexus::bench {
 namespace {
 
-/// Connections that stay until they are told to go and come again, all at once.
+constexpr std::string_view stamp_mark = R"("t":)", number_mark = R"("n":)";
+
+/// Connections that stay until they are told to go and come again, all at once; they recover what was published
+/// meanwhile, if something was.
 class crowd final : public phase {
 public:
+  explicit crowd(const options& what) : what_(what) {}
+  void on_subscribed(swarm&, client& which, std::string_view line) override {
+    if (what_.missed == 0) return;
+    if (epoch_.empty()) {
+      const auto at = line.find(epoch_mark);
+      if (at == std::string_view::npos) throw std::runtime_error("no epoch: " + std::string(line));
+      const auto rest = line.substr(at + epoch_mark.size());
+      epoch_ = rest.substr(0, rest.find('"'));
+    }
+    if (offset_ == 0) return;
+    if (line.find(R"("recovered":true)") == std::string_view::npos)
+      throw std::runtime_error("not recovered: " + std::string(line.substr(0, 300)));
+    if (which.slot % sample_every != 0) return;
+    std::size_t got = 0;
+    for (auto at = line.find(stamp_mark); at != std::string_view::npos; at = line.find(stamp_mark, at + 1)) ++got;
+    if (got != what_.missed) throw std::runtime_error("recovered " + std::to_string(got));
+  }
+  std::string subscribe_command(const options&, const client&) override {
+    return R"({"id":2,"subscribe":{"channel":"bench:room")" + position_ + "}}";
+  }
+  std::size_t on_bytes(swarm& all, client& which, std::string_view bytes) override {
+    if (which.slot < what_.connections) return phase::on_bytes(all, which, bytes);
+    std::size_t used = 0;
+    while (const auto in = next_frame(bytes.substr(used))) {
+      used += in->size;
+      all.answer_ping(which, *in);
+      if (in->payload.find(R"("error":)") != std::string_view::npos)
+        throw std::runtime_error("refused: " + std::string(in->payload));
+      for (auto at = in->payload.find(R"("publish":)"); at != std::string_view::npos;
+           at = in->payload.find(R"("publish":)", at + 1))
+        ++replies_;
+    }
+    return used;
+  }
+  /// While all the others are away.
+  void publish_missed(swarm& all) {
+    if (what_.missed == 0) return;
+    std::string batch;
+    const auto until = replies_ + what_.missed;
+    for (std::size_t i = 0; i < what_.missed; ++i)
+      append_frame(batch, op_text,
+                   R"({"id":)" + std::to_string(i + 10) + R"(,"publish":{"channel":"bench:room","data":{"t":)" +
+                       std::to_string(now_nanoseconds()) + R"(,"x":")" + std::string(what_.data_size, 'x') +
+                       R"("}}})");
+    all.send(all.clients().back(), batch);
+    all.run_until([&] { return replies_ == until; }, "publishing what is missed");
+    position_ = R"(,"recover":true,"epoch":")" + epoch_ + R"(","offset":)" + std::to_string(offset_);
+    offset_ += what_.missed;
+  }
   void on_ready(swarm&, client&) override { ++ready_; }
   void on_closed(swarm&, client&) override { --ready_; }
   [[nodiscard]] std::size_t ready() const noexcept { return ready_; }
 
 private:
-  std::size_t ready_ = 0;
+  static constexpr std::string_view epoch_mark = R"("epoch":")";
+  static constexpr std::size_t sample_every = 64;
+  const options& what_;
+  std::size_t ready_ = 0, replies_ = 0;
+  std::uint64_t offset_ = 0;
+  std::string epoch_, position_;
 };
-
-constexpr std::string_view stamp_mark = R"("t":)", number_mark = R"("n":)";
 
 std::uint64_t number_behind(std::string_view text, std::string_view mark) {
   const auto at = text.find(mark);
@@ -132,19 +187,27 @@ private:
 } // namespace
 
 void run_crowd(const options& what) {
-  crowd owner;
-  swarm all(what, owner, what.connections);
+  crowd owner(what);
+  const std::size_t others = what.missed > 0 ? 1 : 0; // who publishes meanwhile
+  swarm all(what, owner, what.connections + others);
+  const auto crowd_ends = all.clients().begin() + static_cast<std::ptrdiff_t>(what.connections);
+  if (others > 0) {
+    all.dial(all.clients().back(), false);
+    all.run_until([&] { return owner.ready() == others; }, "opening the publisher");
+  }
   const auto open = [&](std::size_t at_once) {
     const auto began = now_seconds();
-    for (auto& each : all.clients()) {
+    const auto cpu = what.server > 0 ? cpu_seconds(what.server) : 0;
+    for (auto each = all.clients().begin(); each != crowd_ends; ++each) {
       if (all.opening() >= at_once)
         all.run_until([&] { return all.opening() < at_once; }, "opening the connections");
-      all.dial(each);
+      all.dial(*each);
     }
-    all.run_until([&] { return owner.ready() == what.connections; }, "opening the connections");
-    std::printf(R"({"phase":"crowd","connections":%zu,"seconds":%.3f})"
+    all.run_until([&] { return owner.ready() == what.connections + others; }, "opening the connections");
+    std::printf(R"({"phase":"crowd","connections":%zu,"missed":%zu,"seconds":%.3f,"server_cpu_seconds":%.3f})"
                 "\n",
-                what.connections, now_seconds() - began);
+                what.connections, what.missed, now_seconds() - began,
+                what.server > 0 ? cpu_seconds(what.server) - cpu : 0);
     std::fflush(stdout);
   };
   open(what.in_flight);
@@ -152,7 +215,8 @@ void run_crowd(const options& what) {
   while (!input.ended()) {
     all.turn(50);
     if (!input.take()) continue;
-    for (auto& each : all.clients()) all.close(each, false);
+    for (auto each = all.clients().begin(); each != crowd_ends; ++each) all.close(*each, false);
+    owner.publish_missed(all);
     open(what.connections);
   }
 }

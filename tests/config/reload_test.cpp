@@ -126,6 +126,8 @@ TEST_CASE("every key reads back what it writes and has a path of its own") {
   d.on_slow = slow_policy::latest;
   d.publications_per_second = 0.3;
   d.actor = "x";
+  d.max_actor_mailbox = d.max_actor_state = 15;
+  d.actor_budget = d.actor_idle = d.actor_state_ttl = milliseconds{16};
 
   const settings defaults;
   auto copy = defaults;

@@ -1,0 +1,188 @@
+"""The rest of the matrix: sizes, many channels, rooms, the API, recovery, latency, presence. See phases.py for the form."""
+
+import time
+from statistics import median
+
+from harness import API_KEY, Failed
+from phases import row
+
+SIZES = [(1, 64, 64), (10, 64, 64), (100, 64, 64), (10_000, 64, 8), (1000, 1024, 8), (1000, 16_384, 1)]  # subscribers, bytes, outstanding
+MIXED_TARGET = 0.85
+LATENCY_LOAD = 0.3  # of what was reached
+LATENCY_TARGETS = {"p50_ms": 0.1, "p99_ms": 1.0}
+API_TARGETS = {1: 40_000, 100: 200_000}  # publications a second of CPU, by how many a request carries
+RECOVERED = 100  # publications each client missed
+RECOVERY_SECONDS = 2
+
+
+def sizes(harness, args, say):
+    """Fan-out beyond one size, each beside the kernel's limit with frames of that size."""
+    rows = []
+    for subscribers, data, outstanding in SIZES:
+        subscribers = min(subscribers, args.connections)
+        plexus = harness.start_plexus()
+        options = {"connections": subscribers, "data": max(data, 33), "seconds": args.seconds}
+        frame = harness.load("fanout", plexus, **options | {"seconds": 0.5})["frame_bytes"]
+        limit = harness.start_limit(frame)
+        ratios, rates = [], []
+        for pair in range(min(args.pairs, 3)):
+            one = harness.load("fanout", plexus, outstanding=outstanding, **options)
+            other = harness.load("fanout", limit, outstanding=outstanding, **options)
+            rates.append((one["deliveries_per_second"], other["deliveries_per_second"]))
+            ratios.append(rates[-1][0] / rates[-1][1])
+        for server in (plexus, limit): harness.stop(server)
+        say(f"fan-out to {subscribers:,}, {data:,} bytes, {outstanding} outstanding: {median(ratios):.2f} of the limit")
+        rows.append(row(f"fan-out to {subscribers:,}, {data:,} bytes, {outstanding} outstanding", "deliveries/s",
+                        median(each[0] for each in rates), median(each[1] for each in rates), median(ratios)))
+    return rows
+
+
+def channels(harness, args, say):
+    """Many channels: one publisher to all in turn, a room of 20 in which everybody speaks, one speaker each."""
+    rows = []
+    most = args.connections
+    cases = [("1,000 channels of 1, one publisher", {"connections": 1000, "channels": 1000, "outstanding": 64}),
+             ("1,000 channels of 10, one publisher", {"connections": min(10_000, most), "channels": min(1000, most // 10),
+                                                      "outstanding": 64}),
+             ("rooms of 20, everyone speaks", {"connections": most // 20 * 20, "channels": most // 20, "publishers": 0,
+                                               "outstanding": 256}),
+             ("1,000 clients publish, 10 channels without readers but one", {"connections": 10, "channels": 10,
+                                                                               "publishers": 1000, "outstanding": 1000})]
+    for name, options in cases:
+        server = harness.start_plexus()
+        runs = []
+        for _ in range(min(args.pairs, 3)):
+            result = harness.load("spread", server, seconds=args.seconds, **options)
+            cpu = result["cpu"][0]
+            runs.append((result["deliveries_per_second"] / cpu, result["publications_per_second"] / cpu,
+                         result["deliveries_per_second"], result["latency"][0]["p99_ms"]))
+        harness.stop(server)
+        best = sorted(runs)[len(runs) // 2]
+        say(f"{name}: {best[2]:,.0f} deliveries a second; for each second of the node's CPU {best[0]:,.0f}, "
+            f"publications {best[1]:,.0f}; p99 {best[3]:.1f} ms")
+        rows += [row(name, "deliveries per CPU second", best[0]), row("  publications", "per CPU second", best[1])]
+    return rows
+
+
+def latency(harness, args, say):
+    """At fixed rates, counted from when a publication was due: waiting for a slow server counts."""
+    server = harness.start_plexus()
+    options = {"connections": args.subscribers, "channels": args.subscribers}
+    full = harness.load("spread", server, seconds=args.seconds, outstanding=64, **options)
+    # What the node can do alone, whatever else the machine does: from its CPU time.
+    most = full["publications_per_second"] / max(full["cpu"][0], 0.01)
+    rows = []
+    for part in (0.1, LATENCY_LOAD, 0.6):
+        runs = []
+        for _ in range(min(args.pairs, 3)):
+            result = harness.load("spread", server, seconds=2 * args.seconds, rate=int(part * most), **options)
+            runs.append(result["latency"][0])
+        middle = {name: median(run[name] for run in runs) for name in ("p50_ms", "p90_ms", "p99_ms", "p999_ms", "max_ms")}
+        say(f"latency at {part:.0%} load ({part * most:,.0f} a second): " +
+            ", ".join(f"{name[:-3]} {value:.2f} ms" for name, value in middle.items()))
+        for name, target in LATENCY_TARGETS.items():
+            wanted = target if part == LATENCY_LOAD else None
+            rows.append(row(f"latency at {part:.0%} load: {name[:3]}", "ms", middle[name], None, None,
+                            f"<= {target}" if wanted else None, middle[name] <= target if wanted else None))
+    harness.stop(server)
+    return rows
+
+
+def api(harness, args, say):
+    """Publications over the HTTP API on connections that stay, one a request and many."""
+    rows = []
+    for kind, history in (("", {}), (", with history", {"history_size": 100, "history_ttl": "5m"})):
+        server = harness.start_plexus(**history)
+        for batch, target in API_TARGETS.items():
+            runs = []
+            for _ in range(min(args.pairs, 3)):
+                result = harness.load("api", server, connections=32, batch=batch, channels=100, key=API_KEY,
+                                      seconds=args.seconds)
+                runs.append((result["publications_per_second"] / result["server_cpu"], result["publications_per_second"]))
+            best = sorted(runs)[len(runs) // 2]
+            say(f"API, {batch} a request{kind}: {best[1]:,.0f} publications a second, {best[0]:,.0f} for each second of "
+                "the node's CPU")
+            wanted = target if not kind else None
+            rows.append(row(f"API, {batch} a request{kind}", "per CPU second", best[0], None, None,
+                            f">= {target:,}" if wanted else None, best[0] >= target if wanted else None))
+        harness.stop(server)
+    return rows
+
+
+def recovery(harness, args, say):
+    """A crowd that drops, misses publications, and comes again at once, each recovering all; others go on meanwhile."""
+    server = harness.start_plexus(history_size=10 * RECOVERED, history_ttl="5m")
+    watchers, crowd_size = 20, min(args.recovering, args.connections // 2)
+    worst, longest, cpu = None, 0, 0
+    with harness.talk("pace", server, connections=watchers, channels=watchers, rate=5000) as pace:
+        with harness.talk("crowd", server, 10, connections=crowd_size, in_flight=256, missed=RECOVERED) as crowd:
+            pace.tell()
+            time.sleep(2)
+            calm = pace.tell()
+            for number in range(2):
+                took = crowd.tell()
+                blown = pace.tell()
+                say(f"recovery {number + 1}: {crowd_size:,} with {RECOVERED} missed each: {took['seconds']:.2f} s, "
+                    f"{took['server_cpu_seconds']:.2f} s of the node's CPU; others' p99 {blown['p99_ms']:.2f} ms, "
+                    f"calm {calm['p99_ms']:.2f}")
+                longest, cpu = max(longest, took["seconds"]), max(cpu, took["server_cpu_seconds"])
+                if worst is None or blown["p99_ms"] > worst["p99_ms"]: worst = blown
+            crowd.finish()
+        pace.finish()
+    harness.stop(server)
+    bound = max(5 * calm["p99_ms"], 20)
+    return [row(f"recovery, {crowd_size:,} clients, {RECOVERED} missed each", "s", longest, None, None,
+                f"<= {RECOVERY_SECONDS}", longest <= RECOVERY_SECONDS),
+            row("  of the node's CPU", "s", cpu),
+            row(f"  p99 of others (calm {calm['p99_ms']:.2f})", "ms", worst["p99_ms"], None, None, f"<= {bound:.0f}",
+                worst["p99_ms"] <= bound)]
+
+
+def presence(harness, args, say):
+    """Members that come, in process: each connect enters a channel of ten."""
+    connections = args.connections // 10 * 10
+    server = harness.start_plexus(presence=True)
+    with harness.hold(server, 1000, 100): pass
+    time.sleep(1)
+    before = server.cpu_seconds()
+    with harness.hold(server, connections, connections // 10) as held:
+        each = connections / (server.cpu_seconds() - before)
+        held.finish()
+    harness.stop(server)
+    say(f"presence: {each:,.0f} members a second of the node's CPU")
+    return [row(f"presence, {connections:,} members in channels of 10", "connects per CPU second", each)]
+
+
+def peers(harness, args, say):
+    """The fan-out of other servers, beside the node in the same run."""
+    plexus = harness.start_plexus()
+    frame = harness.load("fanout", plexus, connections=args.subscribers, data=64, seconds=0.5)["frame_bytes"]
+    found = [harness.start_peer("ws", frame)] if harness.has_peer("ws") else []
+    found += [harness.outside(name, port, pid) for name, port, pid in args.peer]
+    if not found:
+        say("no peers: bench/peers has no node_modules and there is no --peer")
+        harness.stop(plexus)
+        return []
+    rows = []
+    for outstanding in (1, 8, 64):
+        options = {"connections": args.subscribers, "data": 64, "seconds": args.seconds, "outstanding": outstanding}
+        for peer in found:
+            pairs = []
+            for _ in range(min(args.pairs, 3)):
+                try:
+                    pairs.append([harness.load("fanout", each, **options)["deliveries_per_second"]
+                                  for each in (plexus, peer)])
+                except Failed as failure:
+                    say(f"{peer.name}: {failure}")
+                    break
+            if not pairs: continue
+            ratio = median(ours / theirs for ours, theirs in pairs)
+            say(f"fan-out, {outstanding} outstanding: {ratio:.2f} times {peer.name}")
+            rows.append(row(f"fan-out, {outstanding} outstanding, beside {peer.name}", "deliveries/s",
+                            median(pair[0] for pair in pairs), median(pair[1] for pair in pairs), ratio))
+    for each in [plexus, *found]: harness.stop(each)
+    return rows
+
+
+MATRIX_PHASES = {"sizes": sizes, "channels": channels, "latency": latency, "api": api, "recovery": recovery,
+                 "presence": presence, "peers": peers}
