@@ -257,6 +257,7 @@ void link::abort() {
   end_stage();
   disarm();
   out_.clear();
+  if (front_ && front_->tls) front_->tls->drop_unsent();
   owner_.home().sockets().forget(socket_);
   ::close(std::exchange(socket_, -1));
   owner_.forget(*this);

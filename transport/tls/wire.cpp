@@ -89,6 +89,12 @@ wire::~wire() {
   chunk::held -= counted_;
 }
 
+void wire::drop_unsent() noexcept {
+  std::string().swap(unsent_);
+  sent_of_it_ = 0;
+  count();
+}
+
 void wire::count() noexcept {
   const auto now = unsent_.empty() ? 0 : static_cast<std::int64_t>(unsent_.capacity());
   chunk::held += now - counted_;

@@ -46,6 +46,8 @@ public:
   outbound::result write(outbound& queue, int socket, std::size_t& sent);
   /// Bytes that are encrypted and not sent: they can't be dropped any more.
   [[nodiscard]] std::size_t unsent() const noexcept { return unsent_.size() - sent_of_it_; }
+  /// The connection is over at once: gives that memory back.
+  void drop_unsent() noexcept;
   /// Something is to be sent though nothing may be queued.
   [[nodiscard]] bool owes() const noexcept { return !unsent_.empty(); }
   /// Says that nothing more comes; goes out with the next `write`. Nothing may be queued any more.

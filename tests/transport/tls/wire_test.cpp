@@ -130,6 +130,15 @@ TEST_CASE("what is encrypted and waits for the socket counts as memory of the qu
     REQUIRE(n.write() == outbound::result::blocked);
   }
   CHECK(chunk::held == before); // whoever goes with something unsent takes it along
+  client c;
+  node n(make_context());
+  REQUIRE(shake_hands(c, n));
+  n.queue.append(piece(numbered(1'000'000)));
+  REQUIRE(n.write() == outbound::result::blocked);
+  const auto held = chunk::held;
+  n.wire.drop_unsent();
+  CHECK(held - chunk::held > 10'000); // at once, though the object may stay a while
+  CHECK_FALSE(n.wire.owes());
 }
 
 TEST_CASE("what is dropped of a blocked queue leaves whole frames behind it") {
