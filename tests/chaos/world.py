@@ -176,8 +176,6 @@ class World:
     async def _read_members(self, http):
         for node in self.nodes:
             for i in range(self.scale.rooms):
-                if not any(c.node is node and f"room:{i}" in c.subs for c in self.clients):
-                    continue
                 got = await self._ask(http, node, "presence", channel=f"room:{i}")
                 if got:
                     self.run.members[node.name, f"room:{i}"] = set(got["presence"])
