@@ -76,8 +76,8 @@ private:
     std::vector<protocol::publication_ptr> meanwhile;
     bool asked = false;    ///< the channel's actor has heard of it
     bool admitted = false; ///< and has said yes; `began` is where the channel was when it was asked
-    std::string data;      ///< its reply
-    protocol::position began;
+    std::string data{};    ///< its reply
+    protocol::position began{};
   };
   enum class occupancy { none, asked, held };
 

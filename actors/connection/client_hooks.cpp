@@ -5,6 +5,8 @@
 #include "actors/protocol/json_reader.hpp"
 #include "actors/runtime/log.hpp"
 
+#include <algorithm>
+
 namespace plexus::connection {
 
 using protocol::disconnect_code;

@@ -184,6 +184,9 @@ std::string instance::state_rebuilt() const {
 void instance::start(start_reason why, time_point now) {
   if (!object_) rebuild();
   left_.reset();
+  // Times of an interval that were missed are left out.
+  for (auto& [name, t] : timers_)
+    if (t.every > milliseconds{0} && t.due <= now) t.due += t.every * ((now - t.due) / t.every + 1);
   attempt("on_start", now, [&](extension::answer&) { object_->on_start(why); });
 }
 

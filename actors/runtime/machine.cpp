@@ -23,7 +23,7 @@ constexpr std::size_t own_memory = 48U << 20;
 constexpr std::size_t client_memory = 12U << 10;
 constexpr std::size_t tls_client_memory = 32U << 10;
 
-std::optional<std::size_t> number_in(const std::filesystem::path& file) {
+std::optional<std::size_t> count_in(const std::filesystem::path& file) {
   std::ifstream in(file);
   std::size_t value = 0;
   if (in >> value) return value;
@@ -53,8 +53,8 @@ machine read_machine(const std::filesystem::path& root) {
   out.cpu_quota = group.cpu_quota;
   out.memory_limit = group.memory_limit;
   auto net = root / "proc/sys/net";
-  out.somaxconn = number_in(net / "core/somaxconn");
-  out.conntrack_max = number_in(net / "netfilter/nf_conntrack_max");
+  out.somaxconn = count_in(net / "core/somaxconn");
+  out.conntrack_max = count_in(net / "netfilter/nf_conntrack_max");
   std::ifstream ports(net / "ipv4/ip_local_port_range");
   if (unsigned first = 0, last = 0; ports >> first >> last && first <= last) out.port_range.emplace(first, last);
   return out;

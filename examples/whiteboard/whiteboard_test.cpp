@@ -33,9 +33,9 @@ int main() {
   CHECK(!pointer[0].kept);
 
   // Thousands of changes, and a node that dies now and then: the same board.
-  for (int i = 0; i < 4000; ++i) {
+  for (int i = 0; i < 600; ++i) {
     CHECK(board.call("ann", "put", json::write("id", std::to_string(i % 50), "shape", json::raw{"[1,2,3,4,5]"})));
-    if (i % 500 == 0) board.kill();
+    if (i % 100 == 0) board.kill();
   }
   const auto before = board.subscribe("dora").data;
   board.kill();

@@ -26,9 +26,12 @@ struct noted_port final : channel_port {
   void presence_leave(const std::string& client, bool clean, bool) override { left.emplace_back(client, clean); }
   void doubt_later() override { ++doubts; }
   void presence_in_doubt() override { ++presence_doubts; }
-  void ask_actor(extension::command, std::function<void(const extension::delivered&)>) override {}
+  void ask_actor(extension::command what, std::function<void(const extension::delivered&)> done) override {
+    asked.emplace_back(std::move(what), std::move(done));
+  }
   void idle() override { is_idle = true; }
   void in_use() override { is_idle = false; }
+  std::vector<std::pair<extension::command, std::function<void(const extension::delivered&)>>> asked;
   std::vector<std::pair<unsigned, std::string>> emitted;
   std::vector<bool> deltas; ///< whether those who get deltas got one
   std::vector<unsigned> dissolved;

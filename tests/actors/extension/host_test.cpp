@@ -74,7 +74,7 @@ struct one_node final : bp::listener, surroundings, network {
   void alive(std::function<void(std::optional<std::vector<std::string>>)> done) override {
     std::vector<std::string> out;
     for (auto& each : all.nodes)
-      if (!each.dead) out.push_back(each.uid);
+      if (!each.dead && !each.frozen) out.push_back(each.uid); // the lease of one that stands still runs out
     done(std::move(out));
   }
   // A dead node, or one that stands still, says nothing.
