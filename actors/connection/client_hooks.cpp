@@ -118,7 +118,6 @@ void client::left_hook(const std::string& channel) {
 }
 
 // -- RPCs to channel actors
-// --------------------------------------------------------------------------------------
 
 std::function<void(std::uint16_t, const std::string&)> client::refuser(std::uint32_t id) const {
   return [session = session_, transport = env_.transport, &codec = codec_, id](std::uint16_t code,

@@ -89,7 +89,6 @@ void cell::set_options(const config::channel_options& options) {
 }
 
 // -- beginning
-// --------------------------------------------------------------------------------------------------
 
 void cell::begin() {
   plane_.claim_actor(with_.channel, with_.self, with_.lease,
@@ -141,7 +140,6 @@ void cell::on_claimed(clock::time_point asked, backplane::outcome<backplane::act
 }
 
 // -- commands
-// ---------------------------------------------------------------------------------------------------
 
 void cell::take(command what) {
   if (phase_ == phase::leaving || phase_ == phase::over) return; // asked again when the end is known
@@ -259,7 +257,6 @@ void cell::let_out(commit& what, const std::vector<protocol::position>& at) {
 }
 
 // -- time and the end
-// -------------------------------------------------------------------------------------------
 
 void cell::rest() {
   if (phase_ != phase::serving) return;
@@ -311,7 +308,6 @@ void cell::finish(cell_end how, const std::string& holder) {
 }
 
 // -- what the handlers do
-// ---------------------------------------------------------------------------------------
 
 void cell::handled(std::string_view handler, std::chrono::nanoseconds took) {
   count::handler_time.observe(std::chrono::duration<double>(took).count());

@@ -65,7 +65,6 @@ void host::asked(std::string_view body, std::function<void(std::string)> respond
 }
 
 // -- who is alive, and who should have what
-// ---------------------------------------------------------------------
 
 bool host::alive(const std::string& uid) const {
   const std::lock_guard locked(lock_);
@@ -139,7 +138,6 @@ void host::rescue(const std::vector<std::string>& channels) {
 }
 
 // -- handing over
-// ------------------------------------------------------------------------------------------------
 
 void host::everywhere(bool to_others, runtime::task done) {
   auto left = std::make_shared<std::atomic<unsigned>>(with_.loops.size());

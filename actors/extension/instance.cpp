@@ -43,7 +43,6 @@ std::string instance::user_of(const member& who) {
 }
 
 // -- one handler, all or nothing
-// -----------------------------------------------------------------------------------
 
 template <class Work>
 extension::answer instance::attempt(std::string_view handler, time_point now, Work&& work) {
@@ -179,7 +178,6 @@ std::string instance::state_rebuilt() const {
 }
 
 // -- commands
-// ---------------------------------------------------------------------------------------------------
 
 void instance::start(start_reason why, time_point now) {
   if (!object_) rebuild();
@@ -365,7 +363,6 @@ void instance::call_rpc(const command& what, extension::answer& out) {
 }
 
 // -- time
-// ---------------------------------------------------------------------------------------------------------
 
 std::optional<time_point> instance::next_due() const {
   std::optional<time_point> first;
@@ -408,7 +405,6 @@ void instance::fire(time_point now) {
 }
 
 // -- what a handler does
-// -----------------------------------------------------------------------------------------
 
 void instance::in_handler() const {
   if (!running_) throw std::logic_error("an actor can only do this in a handler");

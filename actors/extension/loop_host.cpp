@@ -46,7 +46,6 @@ void loop_host::forget_if_unused(const std::string& channel) {
 }
 
 // -- commands of this node
-// ---------------------------------------------------------------------------------------
 
 void loop_host::submit(const std::string& channel, command what, std::function<void(const delivered&)> done) {
   auto& p = post_of(channel);
@@ -161,7 +160,6 @@ void loop_host::replied(const std::string& channel, const commit::reply& what, c
 }
 
 // -- commands for another node
-// -------------------------------------------------------------------------------------
 
 void loop_host::ask_owner(post& p, const std::string& owner) {
   ask_body body;
@@ -298,7 +296,6 @@ void loop_host::pay_all(post& p, replies_body::state_of how, const std::string& 
 }
 
 // -- what an actor wants done
-// ------------------------------------------------------------------------------------
 
 void loop_host::remove(const std::string& channel, const commit::removal& what) {
   if (what.who.node == node_.with_.uid || !node_.with_.others)
@@ -359,7 +356,6 @@ void loop_host::run_aside(const std::string& channel, std::uint64_t number, comm
 }
 
 // -- the life of a cell
-// ------------------------------------------------------------------------------------------
 
 void loop_host::wake(const std::string& channel) {
   auto& p = post_of(channel);
@@ -560,7 +556,6 @@ void loop_host::apply(const std::shared_ptr<const config::settings>& settings) {
 }
 
 // -- time
-// --------------------------------------------------------------------------------------------------------
 
 void loop_host::rest() {
   if (alarm_->armed()) return;
