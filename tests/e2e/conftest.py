@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+import itertools
 import resource
 
 import pytest
@@ -48,10 +49,10 @@ def loops(request):
 @pytest_asyncio.fixture
 async def plexus(tmp_path):
     """Starts nodes, `await plexus(config_changes, "--set", ..., environment={...})`; stops and checks them."""
-    nodes = []
+    nodes, numbers = [], itertools.count()
 
     async def start(changes=None, *arguments, environment=None, only=None):
-        folder = tmp_path / f"node{len(nodes)}"
+        folder = tmp_path / f"node{next(numbers)}"
         folder.mkdir()
         one = Node(folder, only if only is not None else merged(BASE, changes or {}))
         try:
