@@ -48,6 +48,7 @@ def tree(debian, tmp_path_factory):
     """A folder with a clean Debian of this test run's own, in which programs can be called: `tree(words...)`."""
     folder = tmp_path_factory.mktemp("debian")
     subprocess.run(["tar", "-C", folder, "-xf", debian], check=True)
+    folder.chmod(0o755)
     return Tree(folder)
 
 
