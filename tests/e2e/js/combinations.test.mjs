@@ -3,14 +3,14 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, test } from 'node:test';
 
 import { Centrifuge as Protobuf } from 'centrifuge/build/protobuf';
 
-import { collect, connected_client, disconnect_all, event, range, start_node, subscribed } from './support.mjs';
+import { collect, connected_client, disconnect_all, event, range, remove, start_node, subscribed } from './support.mjs';
 
 const settings = {
   client: { compression: true },
@@ -48,7 +48,7 @@ for (const over of ['in clear', 'over TLS']) {
     afterEach(disconnect_all);
     after(async () => {
       await node?.stop();
-      await rm(folder, { recursive: true, force: true });
+      await remove(folder);
     });
 
     /// A subscriber of `channel` that has agreed to what `form` says, and what it got.

@@ -1,14 +1,15 @@
 // permessage-deflate with the clients that people have: npm's ws and Chromium negotiate it by themselves.
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, test } from 'node:test';
 
 import { chromium } from 'playwright-core';
 
-import { collect, connected_client, disconnect_all, jwt, raw_socket, start_node, subscribed } from './support.mjs';
+import { collect, connected_client, disconnect_all, jwt, raw_socket, remove, start_node,
+  subscribed } from './support.mjs';
 
 const program = process.env.PLEXUS_CHROMIUM || '/usr/bin/chromium';
 const agreed = 'permessage-deflate; server_no_context_takeover; client_no_context_takeover';
@@ -137,7 +138,7 @@ describe('compression', { timeout: 60000 }, () => {
       assert.ok(await compressed_sent() > before_it);
     } finally {
       await browser.close();
-      await rm(profile, { recursive: true, force: true });
+      await remove(profile);
     }
   });
 

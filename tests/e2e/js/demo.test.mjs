@@ -2,14 +2,14 @@
 // and the plug pulled. Pictures of it go to build/screenshots.
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, test } from 'node:test';
 
 import { chromium } from 'playwright-core';
 
-import { api_key, eventually, root, secret, start_node } from './support.mjs';
+import { api_key, eventually, remove, root, secret, start_node } from './support.mjs';
 
 const program = process.env.PLEXUS_CHROMIUM || '/usr/bin/chromium';
 const pictures = process.env.PLEXUS_SCREENSHOTS || join(root, 'build/screenshots');
@@ -40,7 +40,7 @@ describe('the demo page', { timeout: 180000 }, () => {
   after(async () => {
     if (browser) await browser.close();
     if (node) await node.stop();
-    if (profile) await rm(profile, { recursive: true, force: true });
+    if (profile) await remove(profile);
   });
 
   /// A page of its own visitor; what it says on the console and which hosts it asks is kept and checked at the end.

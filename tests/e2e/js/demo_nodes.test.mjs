@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile } from 'node:fs/promises';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,7 +10,7 @@ import { after, before, test } from 'node:test';
 
 import { chromium } from 'playwright-core';
 
-import { api_key, eventually, range, root, secret, within } from './support.mjs';
+import { api_key, eventually, range, remove, root, secret, within } from './support.mjs';
 
 async function free_port() {
   const server = net.createServer().listen(0, '127.0.0.1');
@@ -43,7 +43,7 @@ after(async () => {
   if (browser) await browser.close();
   demo.kill('SIGTERM');
   await within(ended, 20000, 'the end of the demo').finally(() => demo.kill('SIGKILL'));
-  await rm(folder, { recursive: true, force: true });
+  await remove(folder);
 });
 
 const pid_of = async (name) => Number(await readFile(join(folder, 'demo', `${name}.pid`), 'utf8'));

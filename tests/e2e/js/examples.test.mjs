@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, test } from 'node:test';
@@ -11,8 +11,8 @@ import { promisify } from 'node:util';
 
 import { chromium } from 'playwright-core';
 
-import { api_key, collect, connected_client, disconnect_all, root, secret, start_node, subscribed, within }
-  from './support.mjs';
+import { api_key, collect, connected_client, disconnect_all, remove, root, secret, start_node, subscribed,
+  within } from './support.mjs';
 
 const program = process.env.PLEXUS_CHROMIUM || '/usr/bin/chromium';
 const run = promisify(execFile);
@@ -113,7 +113,7 @@ describe('the examples', { timeout: 120000 }, () => {
         assert.deepEqual(faults, []);
       } finally {
         await browser.close();
-        await rm(profile, { recursive: true, force: true });
+        await remove(profile);
       }
     });
   }

@@ -1,7 +1,7 @@
 // The library's Protobuf build, in Node.js and in a browser, among clients in JSON.
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, afterEach, before, describe, test } from 'node:test';
@@ -10,8 +10,8 @@ import { fileURLToPath } from 'node:url';
 import { Centrifuge as Protobuf } from 'centrifuge/build/protobuf';
 import { chromium } from 'playwright-core';
 
-import { collect, connect_client, connected_client, disconnect_all, event, eventually, jwt, range, seconds_from_now,
-  start_node, subscribed } from './support.mjs';
+import { collect, connect_client, connected_client, disconnect_all, event, eventually, jwt, range, remove,
+  seconds_from_now, start_node, subscribed } from './support.mjs';
 
 const program = process.env.PLEXUS_CHROMIUM || '/usr/bin/chromium';
 const browser_build = join(dirname(fileURLToPath(import.meta.url)),
@@ -171,7 +171,7 @@ describe('Protobuf in a browser', { timeout: 60000 }, () => {
   after(async () => {
     if (browser) await browser.close();
     if (node) await node.stop();
-    if (profile) await rm(profile, { recursive: true, force: true });
+    if (profile) await remove(profile);
   });
 
   test('a page publishes and receives bytes, and recovers what it missed', async () => {

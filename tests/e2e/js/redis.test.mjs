@@ -1,13 +1,14 @@
 // Two nodes on one Redis behind a balancer, with the official client: whichever node it is on, and when that dies.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp } from 'node:fs/promises';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, test } from 'node:test';
 
-import { collect, connected_client, disconnect_all, event, eventually, range, start_node, subscribed } from './support.mjs';
+import { collect, connected_client, disconnect_all, event, eventually, range, remove, start_node,
+  subscribed } from './support.mjs';
 
 async function free_port() {
   const server = net.createServer().listen(0, '127.0.0.1');
@@ -55,7 +56,7 @@ after(async () => {
   front.server.close();
   await nodes[1].stop();
   redis.kill('SIGKILL');
-  await rm(folder, { recursive: true, force: true });
+  await remove(folder);
 });
 
 test('what is published on one node comes on the other, once and in order; a killed node loses nothing', { timeout: 60000 }, async () => {

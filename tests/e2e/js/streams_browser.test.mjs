@@ -2,7 +2,7 @@
 // lets through works, what it doesn't is refused.
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile } from 'node:fs/promises';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
@@ -12,7 +12,7 @@ import { after, afterEach, before, describe, test } from 'node:test';
 
 import { chromium } from 'playwright-core';
 
-import { eventually, jwt, range, secret, start_node } from './support.mjs';
+import { eventually, jwt, range, remove, secret, start_node } from './support.mjs';
 
 const program = process.env.PLEXUS_CHROMIUM || '/usr/bin/chromium';
 const flags = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
@@ -73,7 +73,7 @@ describe('streams in a browser', { timeout: 60000 }, () => {
     if (browser) await browser.close();
     if (node) await node.stop();
     for (const site of [friend, stranger]) { site.server.closeAllConnections(); site.server.close(); }
-    if (profile) await rm(profile, { recursive: true, force: true });
+    if (profile) await remove(profile);
   });
 
   async function visit(origin) {

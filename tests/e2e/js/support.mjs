@@ -12,6 +12,9 @@ import { fileURLToPath } from 'node:url';
 import { Centrifuge } from 'centrifuge';
 import WebSocket from 'ws';
 
+/// Removes a folder and what is in it; a browser's helpers and servers write their last lines a moment after their end.
+export const remove = (folder) => rm(folder, { recursive: true, force: true, maxRetries: 10 });
+
 export const root = process.env.PLEXUS_ROOT || join(dirname(fileURLToPath(import.meta.url)), '../../..');
 const binary = process.env.PLEXUS_BIN || join(root, 'build/plexus');
 
@@ -92,7 +95,7 @@ export async function start_node(settings = {}, { file, args = [], env = {} } = 
     assert.ok(ready.port, `the node stopped at once:\n${log}`);
   } catch (error) {
     child.kill('SIGKILL');
-    await rm(folder, { recursive: true, force: true });
+    await remove(folder);
     throw new Error(`${error.message}\n${log}`);
   }
 
@@ -128,7 +131,7 @@ export async function start_node(settings = {}, { file, args = [], env = {} } = 
     async kill() {
       child.kill('SIGKILL');
       await exit;
-      await rm(folder, { recursive: true, force: true });
+      await remove(folder);
     },
     async stop() {
       child.kill('SIGTERM');
@@ -137,7 +140,7 @@ export async function start_node(settings = {}, { file, args = [], env = {} } = 
         assert.deepEqual({ code, signal }, { code: 0, signal: null }, log);
       } finally {
         child.kill('SIGKILL');
-        await rm(folder, { recursive: true, force: true });
+        await remove(folder);
       }
     },
   };

@@ -2,16 +2,15 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, test } from 'node:test';
 
 import { chromium } from 'playwright-core';
 
-import {
-  api_key, collect, connected_client, disconnect_all, event, range, root, secret, start_node, subscribed,
-} from './support.mjs';
+import { api_key, collect, connected_client, disconnect_all, event, range, remove, root, secret, start_node,
+  subscribed } from './support.mjs';
 
 const program = process.env.PLEXUS_CHROMIUM || '/usr/bin/chromium';
 
@@ -34,7 +33,7 @@ describe('over TLS', { timeout: 60000 }, () => {
   afterEach(disconnect_all);
   after(async () => {
     if (node) await node.stop();
-    if (folder) await rm(folder, { recursive: true, force: true });
+    if (folder) await remove(folder);
   });
 
   test('clients talk, lose their network, and recover', async () => {
