@@ -20,6 +20,8 @@ sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "e2e
 
 from conftest import pytest_configure  # noqa: E402  raises the limit of open files
 import cluster_scenarios  # noqa: E402, F401  adds to those of scenarios
+from support.node import DidNotStart  # noqa: E402
+
 import report  # noqa: E402
 from checker import check  # noqa: E402
 from scenarios import ALL  # noqa: E402
@@ -75,7 +77,12 @@ def main():
     failed = False
     for name in args.scenarios or usual["scenarios"]:
         folder = Path(tempfile.mkdtemp(prefix=f"plexus-chaos-{name}-"))
-        run = asyncio.run(play(name, seconds, folder, lease, scale))
+        try:
+            run = asyncio.run(play(name, seconds, folder, lease, scale))
+        except (AssertionError, DidNotStart) as e:
+            failed = True
+            print(f"{name}: could not be played to its end: {e}\n    logs: {folder}", flush=True)
+            continue
         (folder / "run.pickle").write_bytes(pickle.dumps(run))
         verdict = check(run)
         print(report.line(name, run, verdict), flush=True)

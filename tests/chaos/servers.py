@@ -195,8 +195,8 @@ class Watched:
         return f"redis+sentinel://127.0.0.1:{self.sentinel.port}/main/0"
 
     async def back(self):
-        """As far as anybody can know: the Sentinel says so."""
-        await until(self.replica.leads, "the replica leads", 30, every=0.005)
+        """As far as anybody can know: the Sentinel says so. One that stood still for two seconds does nothing for thirty."""
+        await until(self.replica.leads, "the replica leads", 90, every=0.005)
 
         async def known():
             said = await ask(self.sentinel.port, "SENTINEL", "GET-MASTER-ADDR-BY-NAME", "main")

@@ -146,8 +146,19 @@ class World:
                 await self._read_logs(http)
             # Whose lease ended takes the longest to be forgotten.
             await asyncio.sleep(max(0.0, self._members_due() - self.now()))
+            deadline = self.now() + self.run.pause
             await self._read_members(http)
+            while self.now() < deadline and not self._same_members():
+                await asyncio.sleep(0.2)
+                await self._read_members(http)
         self.run.ended = self.now()
+
+    def _same_members(self):
+        living = {}
+        for life in self.run.lives.values():
+            for room in life.rooms if life.ended is None else ():
+                living.setdefault(room, set()).add(life.client)
+        return all(clients == living.get(room, set()) for (_, room), clients in self.run.members.items())
 
     def _members_due(self):
         ends = [life.ended + (self.lease if life.killed else 0) for life in self.run.lives.values() if life.ended]
