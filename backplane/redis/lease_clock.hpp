@@ -33,6 +33,8 @@ public:
   /// Whether others have had the time to renew theirs as well: only then an inbox that is gone says that its node
   /// is. Right after an outage all leases are over at once.
   [[nodiscard]] bool undisturbed(milliseconds now) const { return now - since_ >= lease_; }
+  /// Between two renewals, if there was no outage: one may be late by half.
+  [[nodiscard]] milliseconds longest_gap() const { return every_ + every_ / 2; }
   [[nodiscard]] milliseconds redis_time(milliseconds now) const { return now + offset_; }
   [[nodiscard]] milliseconds lease() const { return lease_; }
 

@@ -322,6 +322,7 @@ void partition::renew(milliseconds at) {
   w.add("1-" + std::to_string(tail_.last()));
   w.add(with_.times.node_life());
   w.add(lease_.undisturbed(at) ? "1" : "0");
+  w.add(lease_.longest_gap());
   commands_->send(w.all(), [this](const answer_ptr& a) { on_renewed(reply(a)); });
 }
 

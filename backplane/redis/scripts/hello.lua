@@ -29,7 +29,10 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local current = known[1]
 if not current or known[2] ~= mark then
   local came_whole = current and known[2] == ARGV[12] and mark == ARGV[13]
-  if not came_whole then current = ARGV[7] end
+  if not came_whole then
+    current = ARGV[7]
+    redis.call('HDEL', gate, 'calm') -- nobody had the time to renew (renew.lua)
+  end
   redis.call('HSET', gate, 'gen', current, 'mark', mark, 'partitions', ARGV[9])
 end
 redis.call('HSET', gate, 'replid', replid, 'checked', time[1], 'replicas', replicas)

@@ -6,7 +6,10 @@
 
 #include <doctest/doctest.h>
 
+#include <chrono>
 #include <set>
+#include <sstream>
+#include <thread>
 
 using namespace plexus::backplane::redis;
 using plexus::backplane::redis::testing::server;
@@ -64,6 +67,17 @@ struct caller {
                                    room};
     words.insert(words.end(), steps.begin(), steps.end());
     return redis.ask(words);
+  }
+  /// The names of inboxes that are gone, as far as it is told of them.
+  std::string renew(const std::string& gap, bool undisturbed = false) {
+    const auto said = redis.ask({"EVAL", std::string(scripts::renew), "1", prefix + "gate", prefix, uid, connection,
+                                 generation, inbox, lease, "1-0", "100000", undisturbed ? "1" : "0", gap});
+    REQUIRE(said.substr(0, 3) == "OK ");
+    std::istringstream words(said);
+    std::string out, each;
+    for (int i = 0; words >> each; ++i)
+      if (i >= 3) out += each;
+    return out;
   }
   std::string append(const std::string& channel, const std::string& data, int number = 0) {
     return batch({"A", channel, "100 60000", data}, number, false);
@@ -158,7 +172,9 @@ TEST_CASE("scripts: a batch that is repeated under its number gets its first ans
   const auto first = node.batch({"A", "c", "100 60000", "a", "E", "c", "client", "info"});
   node.hello(); // the answer was lost with the connection
   const auto again = node.batch({"A", "c", "100 60000", "a", "E", "c", "client", "info"}, node.batches);
-  const auto answers = [](const std::string& text) { return text.substr(text.find(' ', 3)); }; // behind OK and the time
+  const auto answers = [](const std::string& text) {
+    return text.substr(text.find(' ', 3));
+  }; // behind OK and the time
   CHECK(answers(first) == answers(again));
   CHECK(has(node.append("c", "b"), " 3 2")); // two steps so far, one of them logged
 }
@@ -394,4 +410,25 @@ TEST_CASE(
   CHECK(from.generation != step[4]);
   CHECK(has(from.batch(step, from.batches), "G"));
   CHECK(waiting() == before + 1);
+}
+
+TEST_CASE("scripts: a node started lately is told of dead inboxes where others have renewed for a lease") {
+  auto& redis = server::shared();
+  caller steady(redis), dead(redis), fresh(redis);
+  steady.uid = "steady", dead.uid = "dead", fresh.uid = "fresh";
+  steady.hello();
+  dead.lease = "1"; // over at once
+  dead.hello();
+  std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  fresh.lease = "300";
+  const std::string no_gap = "100000", any_gap = "0";
+  CHECK(steady.renew(no_gap).empty()); // from now on it is calm
+  CHECK(steady.renew(no_gap, true) == dead.inbox);
+  std::this_thread::sleep_for(std::chrono::milliseconds(150));
+  steady.renew(no_gap);
+  std::this_thread::sleep_for(std::chrono::milliseconds(160));
+  fresh.hello();
+  CHECK(fresh.renew(no_gap) == dead.inbox);
+  std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  CHECK(fresh.renew(any_gap).empty()); // somebody was late: the time begins anew
 }
