@@ -1,8 +1,10 @@
-// What channel actors carry: commands a second through one, and the memory of many small ones. One loop, no clients.
+// What channel actors carry: commands a second through one, and the memory of many small ones. One loop, no
+// clients.
 //
 //   bench/actors [memory:|redis://127.0.0.1:6379] [COMMANDS] [UNDER WAY] [ACTORS]
 
 #include "actors/extension/host.hpp"
+#include "actors/extension/plugins.hpp"
 
 #include "backplane/memory_backplane.hpp"
 #include "backplane/redis/redis_backplane.hpp"

@@ -1,6 +1,7 @@
 #include "actors/channel/channel_actor.hpp"
 
 #include "actors/channel/delivery.hpp"
+#include "actors/extension/host.hpp"
 #include "actors/runtime/metrics.hpp"
 
 namespace plexus::channel {

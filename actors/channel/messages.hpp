@@ -3,7 +3,6 @@
 // on the channel's loop, unless the asker has left meanwhile.
 
 #include "actors/channel/delivery.hpp"
-#include "actors/extension/instance.hpp"
 #include "backplane/backplane.hpp"
 #include "presence/member_set.hpp"
 

@@ -3,7 +3,6 @@
 // makes the actor there. Channels that nobody uses end after `linger` and leave nothing behind.
 
 #include "actors/channel/messages.hpp"
-#include "actors/extension/host.hpp"
 #include "actors/runtime/runtime.hpp"
 #include "config/settings.hpp"
 
@@ -19,6 +18,10 @@
 #include <unordered_map>
 #include <utility>
 #include <vector>
+
+namespace plexus::extension {
+class host;
+}
 
 namespace plexus::channel {
 

@@ -14,7 +14,6 @@
 #include "actors/connection/rate_gate.hpp"
 #include "actors/connection/rights.hpp"
 #include "actors/connection/token.hpp"
-#include "actors/extension/host.hpp"
 #include "actors/protocol/codec.hpp"
 #include "config/settings.hpp"
 
@@ -26,6 +25,11 @@
 #include <string>
 #include <string_view>
 #include <vector>
+
+namespace plexus {
+class hooks;
+struct caller;
+} // namespace plexus
 
 namespace plexus::connection {
 
@@ -39,10 +43,10 @@ struct client_environment {
   directory& clients;
   std::shared_ptr<const config::settings> settings;
   std::shared_ptr<const token_verifier> verifier;
-  std::string version; ///< of the server, for the connect reply
-  std::string node{};  ///< this node's id, for clients that send beside their stream
-  denials denied{};    ///< of users and tokens
-  extension::host* actors = nullptr;                                  ///< null: no channel has an actor
+  std::string version;               ///< of the server, for the connect reply
+  std::string node{};                ///< this node's id, for clients that send beside their stream
+  denials denied{};                  ///< of users and tokens
+  extension::host* actors = nullptr; ///< null: no channel has an actor
   const std::vector<std::unique_ptr<plexus::hooks>>* hooks = nullptr; ///< null: none, which costs nothing
 };
 
@@ -129,7 +133,7 @@ private:
   void handle(const protocol::padded_text& text, moment now, bool again);
 
   // client_hooks.cpp: false, or true of `call_hook`: the command has been answered
-  [[nodiscard]] caller as_caller() const { return {id_, user_, conn_info_}; }
+  [[nodiscard]] caller as_caller() const;
   bool connect_hook(claims& who, const protocol::connect_command& c, std::string& reply);
   bool subscribe_hook(std::uint32_t id, const protocol::subscribe_command& c, std::string& reply);
   bool publish_hook(std::uint32_t id, const protocol::publish_command& c, std::string& data);

@@ -1,9 +1,12 @@
 // What plugins have to say: hooks, and RPCs to channel actors.
 
 #include "actors/connection/client_internal.hpp"
+#include "actors/extension/host.hpp"
 #include "actors/extension/metrics.hpp"
 #include "actors/protocol/json_reader.hpp"
 #include "actors/runtime/log.hpp"
+
+#include <plexus/hooks.hpp>
 
 #include <algorithm>
 
@@ -37,6 +40,10 @@ struct entry_call : request {
 };
 
 } // namespace
+
+caller client::as_caller() const {
+  return {id_, user_, conn_info_};
+}
 
 bool client::connect_hook(claims& who, const protocol::connect_command& c, std::string& reply) {
   connecting what;
@@ -172,15 +179,15 @@ void client::call_actor(std::uint32_t id, const protocol::rpc_command& c, moment
   what.data = c.data;
   // A key is a user's own: another's can't be guessed into its answers.
   if (!key.empty()) what.key = (user_.empty() ? id_ : user_) + '\0' + std::string(key);
-  env_.actors->submit(channel, std::move(what),
-                      [no = refuser(id), session = session_, transport = env_.transport, &codec = codec_,
-                       id](const extension::delivered& got) {
-                        if (got.what.code != 0) return no(got.what.code, got.what.message);
-                        std::string bytes;
-                        codec.encode(bytes, id,
-                                     protocol::reply{protocol::rpc_reply{got.what.data.empty() ? "{}" : got.what.data}});
-                        caf::anon_send(transport, channel::deliver{session, std::move(bytes), {}});
-                      });
+  env_.actors->submit(
+      channel, std::move(what),
+      [no = refuser(id), session = session_, transport = env_.transport, &codec = codec_,
+       id](const extension::delivered& got) {
+        if (got.what.code != 0) return no(got.what.code, got.what.message);
+        std::string bytes;
+        codec.encode(bytes, id, protocol::reply{protocol::rpc_reply{got.what.data.empty() ? "{}" : got.what.data}});
+        caf::anon_send(transport, channel::deliver{session, std::move(bytes), {}});
+      });
 }
 
 } // namespace plexus::connection

@@ -1,6 +1,6 @@
 #pragma once
-// Threads for what a channel actor runs aside: the only ones beside the loops that run users' code, so that a loop never
-// waits. Started with the first job.
+// Threads for what a channel actor runs aside: the only ones beside the loops that run users' code, so that a loop
+// never waits. Started with the first job.
 
 #include <condition_variable>
 #include <deque>

@@ -60,8 +60,8 @@ struct cell::alarm final : runtime::timer {
   cell& owner;
 };
 
-cell::cell(cell_setup with, const config::channel_options& options, runtime::loop& home, backplane::backplane& plane,
-           cell_port& port) :
+cell::cell(cell_setup with, const config::channel_options& options, runtime::loop& home,
+           backplane::backplane& plane, cell_port& port) :
     with_(std::move(with)),
     options_(options),
     home_(home),
@@ -127,8 +127,8 @@ void cell::on_claimed(clock::time_point asked, backplane::outcome<backplane::act
   const auto why = actor_->how_it_was_left();
   count::starts.add(1, static_cast<std::size_t>(why));
   if (why == start_reason::rescued)
-    log::info("actor", "a channel actor was rebuilt after its node was lost",
-              {{"actor", with_.actor_name}, {"channel", with_.channel}});
+    log::debug("actor", "a channel actor was rebuilt after its node was lost",
+               {{"actor", with_.actor_name}, {"channel", with_.channel}});
   phase_ = phase::serving;
   idle_since_ = home_.now();
   actor_->start(why, unix_now());
@@ -145,8 +145,8 @@ void cell::take(command what) {
   if (phase_ == phase::leaving || phase_ == phase::over) return; // asked again when the end is known
   if (what.number > 0 && options_.max_actor_mailbox > 0 && unanswered_ >= options_.max_actor_mailbox) {
     count::mailbox_full.add();
-    port_.replied(with_.channel,
-                  {what.origin, what.number, {111, "too many requests", {}, false, false}, 0}, {});
+    port_.replied(with_.channel, {what.origin, what.number, {111, "too many requests", {}, false, false}, 0, {}},
+                  {});
     return;
   }
   if (what.number > 0) ++unanswered_;
@@ -205,11 +205,11 @@ void cell::write(commit what, bool release) {
   w.life = options_.actor_state_ttl;
   w.release = release;
   count::writes.add();
-  plane_.write_actor(with_.channel, {options_.history_size, options_.history_ttl}, std::move(w),
-                     [weak = weak_from_this(), asked = clock::now(), what = std::move(what), release](auto got) mutable {
-                       if (const auto self = weak.lock())
-                         self->on_written(asked, std::move(what), release, std::move(got));
-                     });
+  plane_.write_actor(
+      with_.channel, {options_.history_size, options_.history_ttl}, std::move(w),
+      [weak = weak_from_this(), asked = clock::now(), what = std::move(what), release](auto got) mutable {
+        if (const auto self = weak.lock()) self->on_written(asked, std::move(what), release, std::move(got));
+      });
 }
 
 void cell::on_written(clock::time_point asked, commit what, bool release,
@@ -224,8 +224,13 @@ void cell::on_written(clock::time_point asked, commit what, bool release,
   }
   if (got->refused) {
     count::refused_writes.add();
-    log::warn("actor", "the store refused a write: this node doesn't have the channel actor any more",
-              {{"actor", with_.actor_name}, {"channel", with_.channel}});
+    // A node that stood still loses all it had at once: one line says so, the counter how many.
+    thread_local clock::time_point last{};
+    if (clock::now() - last >= warn_every) {
+      last = clock::now();
+      log::warn("actor", "the store refused a write: this node doesn't have the channel actor any more",
+                {{"actor", with_.actor_name}, {"channel", with_.channel}});
+    }
     return finish(cell_end::lost);
   }
   lease_end_ = std::max(lease_end_, asked + with_.lease);
@@ -240,6 +245,10 @@ void cell::on_written(clock::time_point asked, commit what, bool release,
 void cell::let_out(commit& what, const std::vector<protocol::position>& at) {
   for (auto& each : what.replies) {
     if (unanswered_ > 0) --unanswered_;
+    if (!each.key.empty()) {
+      ask_position(std::move(each));
+      continue;
+    }
     const auto before = std::min(each.before, at.size());
     protocol::position position = last_;
     if (each.what.published)
@@ -256,23 +265,39 @@ void cell::let_out(commit& what, const std::vector<protocol::position>& at) {
   for (auto& each : what.asides) port_.run_aside(with_.channel, with_.number, std::move(each));
 }
 
+// The store has the key's record for longer than the actor does: this appends nothing.
+void cell::ask_position(commit::reply what) {
+  backplane::draft d;
+  d.data = "null";
+  d.skip_history = true;
+  d.idempotency_key = what.key;
+  d.idempotency_ttl = with_.key_life;
+  plane_.append(with_.channel, {options_.history_size, options_.history_ttl}, std::move(d),
+                [weak = weak_from_this(), what = std::move(what)](auto got) mutable {
+                  const auto self = weak.lock();
+                  if (!self || self->phase_ == phase::over) return;
+                  if (!got) what.what = {100, "internal server error", {}, false, false};
+                  self->port_.replied(self->with_.channel, what, got ? got->at : protocol::position{});
+                });
+}
+
 // -- time and the end
 
 void cell::rest() {
   if (phase_ != phase::serving) return;
   auto next = renew_at_;
-  if (const auto due = actor_->next_due()) next = std::min(next, home_.now() + std::max(*due - unix_now(), milliseconds{0}));
-  if (options_.actor_idle > milliseconds{0}) next = std::min(next, std::max(idle_since_ + options_.actor_idle, home_.now()));
+  if (const auto due = actor_->next_due())
+    next = std::min(next, home_.now() + std::max(*due - unix_now(), milliseconds{0}));
+  if (options_.actor_idle > milliseconds{0})
+    next = std::min(next, std::max(idle_since_ + options_.actor_idle, home_.now()));
   home_.arm(*alarm_, next);
 }
 
 void cell::on_alarm() {
   if (phase_ != phase::serving) return;
   const auto now = home_.now();
-  if (now >= lease_end_ && !writing_) {
-    // It may be another's by now. Asking again says so, and costs nothing if it isn't.
-    return finish(cell_end::lost);
-  }
+  // Past the lease too: what is written then the store refuses, if somebody else has the channel. No clock decides
+  // that.
   if (const auto due = actor_->next_due(); due && *due <= unix_now()) {
     idle_since_ = now;
     actor_->fire(unix_now());

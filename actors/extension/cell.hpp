@@ -1,10 +1,11 @@
 #pragma once
-// One channel actor on this node, from the claim of its channel to its end: reads what is kept, runs commands, has the
-// store write what they did, and only then lets anybody hear of it. One write is on its way at a time; what comes
-// meanwhile goes into the next, so a busy actor's commands share writes.
+// One channel actor on this node, from the claim of its channel to its end: reads what is kept, runs commands, has
+// the store write what they did, and only then lets anybody hear of it. One write is on its way at a time; what
+// comes meanwhile goes into the next, so a busy actor's commands share writes.
 //
-// Lives on its channel's loop. Holds no more than the lease lets it: when the store refuses a write, or the lease can't
-// be renewed in time, everything since the last write is dropped, nobody has heard of it, and whoever asked asks again.
+// Lives on its channel's loop. Holds no more than the lease lets it: when the store refuses a write, or the lease
+// can't be renewed in time, everything since the last write is dropped, nobody has heard of it, and whoever asked
+// asks again.
 
 #include "actors/extension/instance.hpp"
 #include "actors/runtime/loop.hpp"
@@ -23,10 +24,10 @@ class cell;
 
 /// Why a cell ended.
 enum class cell_end : std::uint8_t {
-  elsewhere, ///< another node has the channel
-  lost,      ///< it isn't known who has it: ask again
+  elsewhere,  ///< another node has the channel
+  lost,       ///< it isn't known who has it: ask again
   unreadable, ///< what is kept can't be read by this node's plugin
-  left       ///< given back, as asked
+  left        ///< given back, as asked
 };
 
 /// What a cell needs of its loop's host.
@@ -49,7 +50,7 @@ public:
 struct cell_setup {
   std::string channel, actor_name;
   detail::make_actor make = nullptr;
-  std::string self;     ///< this node's uid: the lease's holder
+  std::string self; ///< this node's uid: the lease's holder
   milliseconds lease{10'000};
   milliseconds key_life{300'000};
   std::uint64_t number = 0; ///< of this cell, among all of the node
@@ -92,6 +93,7 @@ private:
   void write(commit what, bool release);
   void on_written(clock::time_point asked, commit what, bool release,
                   backplane::outcome<backplane::actor_written> got);
+  void ask_position(commit::reply what);
   void let_out(commit& what, const std::vector<protocol::position>& at);
   void rest();
   void on_alarm();
@@ -109,8 +111,8 @@ private:
   stop_reason leaving_ = stop_reason::idle;
   std::uint64_t token_ = 0, sequence_ = 0;
   clock::time_point lease_end_{}, renew_at_{}, idle_since_{}, warned_{};
-  std::deque<command> waiting_;  ///< for the claim
-  std::size_t unanswered_ = 0;   ///< commands that were taken
+  std::deque<command> waiting_; ///< for the claim
+  std::size_t unanswered_ = 0;  ///< commands that were taken
   std::uint64_t commands_ = 0;
   bool writing_ = false, flush_queued_ = false;
   protocol::position last_; ///< of what this actor published last

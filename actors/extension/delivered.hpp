@@ -1,7 +1,7 @@
 #pragma once
 // What comes back for a command.
 
-#include "actors/extension/instance.hpp"
+#include "actors/extension/command.hpp"
 #include "actors/protocol/types.hpp"
 
 namespace plexus::extension {

@@ -2,7 +2,8 @@
 //
 //   S state   C change   J member is in   L member is out   A user is away   B user is back or has left
 //   Q it was left, and why; only at the end
-//   T timer is set   t timer is gone   R answer of a command   K answer of a key   O what an origin has acknowledged
+//   T timer is set   t timer is gone   R answer of a command   K answer of a key   O what an origin has
+//   acknowledged
 
 #include "actors/extension/instance.hpp"
 

@@ -1,5 +1,6 @@
 #include "actors/extension/host.hpp"
 
+#include "actors/extension/aside.hpp"
 #include "actors/extension/loop_host.hpp"
 #include "actors/extension/metrics.hpp"
 #include "actors/runtime/log.hpp"
@@ -34,6 +35,10 @@ host::host(const host_setup& with) :
 
 host::~host() {
   asides_.reset(); // its threads post to the loops
+}
+
+bool host::knows(std::string_view actor) const {
+  return with_.code.find(actor) != nullptr;
 }
 
 loop_host& host::of(std::string_view channel) {
@@ -92,7 +97,8 @@ void host::start() {
 void host::tick() {
   if (with_.others)
     with_.others->alive([this](std::optional<std::vector<std::string>> nodes) {
-      if (nodes) with_.loops.at(0).post([this, nodes = std::move(*nodes)]() mutable { on_alive(std::move(nodes)); });
+      if (nodes)
+        with_.loops.at(0).post([this, nodes = std::move(*nodes)]() mutable { on_alive(std::move(nodes)); });
     });
   if (draining_) return;
   with_.plane.abandoned_actors(rescued_at_once, [this](backplane::outcome<std::vector<std::string>> got) {
@@ -133,7 +139,12 @@ void host::rescue(const std::vector<std::string>& channels) {
     wake.what = ask_body::kind::wake;
     wake.channel = channel;
     wake.origin = with_.uid;
-    with_.others->ask(to, write(wake), wake_timeout, [](const auto&) {});
+    // Says it nothing, this node tries: the lease decides.
+    with_.others->ask(to, write(wake), wake_timeout, [this, channel](const auto& got) {
+      if (got || ending_) return;
+      auto& home = with_.loops.of(channel);
+      home.post([this, &home, channel] { on_loop_[home.index()]->wake(channel); });
+    });
   }
 }
 

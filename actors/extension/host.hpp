@@ -2,17 +2,15 @@
 // The channel actors of a node, as the rest of it sees them: commands go in on any loop, answers come out on the
 // channel's loop, wherever in the cluster the actor lives.
 //
-// For each channel with an actor that this node has to do with there is a `post` on the channel's loop: the commands on
-// their way and this node's members. If the actor is here, the post has its `cell`; else commands go to the node that
-// has it, in order, many at once. Each has a number, kept with what it did, so it may be given again after any doubt
-// and is still done once.
+// For each channel with an actor that this node has to do with there is a `post` on the channel's loop: the
+// commands on their way and this node's members. If the actor is here, the post has its `cell`; else commands go to
+// the node that has it, in order, many at once. Each has a number, kept with what it did, so it may be given again
+// after any doubt and is still done once.
 
-#include "actors/extension/aside.hpp"
-#include "actors/extension/cell.hpp"
 #include "actors/extension/delivered.hpp"
-#include "actors/extension/network.hpp"
-#include "actors/extension/plugins.hpp"
 #include "actors/runtime/runtime.hpp"
+#include "backplane/backplane.hpp"
+#include "config/settings.hpp"
 
 #include <atomic>
 #include <memory>
@@ -38,7 +36,10 @@ struct actor_figures {
   std::size_t members = 0;
 };
 
+class aside_pool;
 class loop_host;
+class network;
+class plugins;
 
 struct host_setup {
   runtime::runtime& loops;
@@ -46,8 +47,8 @@ struct host_setup {
   const plugins& code;
   surroundings& around;
   std::shared_ptr<const config::settings> settings;
-  std::string uid;            ///< of this node
-  network* others = nullptr;  ///< null: a node on its own
+  std::string uid;           ///< of this node
+  network* others = nullptr; ///< null: a node on its own
 };
 
 /// One a node. Made before the loops start, destroyed after they ended.
@@ -58,8 +59,9 @@ public:
   host(const host&) = delete;
   host& operator=(const host&) = delete;
 
-  /// Hands a command to the channel's actor. `done` is called once, on the channel's loop; code 100 when the actor was
-  /// out of reach for longer than a lease and a while. Commands of one loop to one channel are run in order. Any loop.
+  /// Hands a command to the channel's actor. `done` is called once, on the channel's loop; code 100 when the actor
+  /// was out of reach for longer than a lease and a while. Commands of one loop to one channel are run in order.
+  /// Any loop.
   void submit(std::string_view channel, command what, std::function<void(const delivered&)> done);
 
   /// On loop 0, once everything is connected: begins to look after actors of nodes that are gone.
@@ -70,8 +72,8 @@ public:
   void drain(runtime::task done);
   /// Gives all back without a successor: the node ends. `done` on loop 0.
   void let_go(runtime::task done);
-  /// Moves one actor that lives here to another node; `done` on the calling loop with an empty string or why not. Any
-  /// loop.
+  /// Moves one actor that lives here to another node; `done` on the calling loop with an empty string or why not.
+  /// Any loop.
   void move(const std::string& channel, const std::string& to_uid, std::function<void(std::string)> done);
   /// On each loop; `done` on the calling one.
   void list(std::function<void(std::vector<actor_figures>)> done);
@@ -81,7 +83,7 @@ public:
   void asked(std::string_view body, std::function<void(std::string)> respond);
 
   /// Whether a plugin has an actor of that name.
-  [[nodiscard]] bool knows(std::string_view actor) const { return with_.code.find(actor) != nullptr; }
+  [[nodiscard]] bool knows(std::string_view actor) const;
   /// Where the channel's actor should live, of the nodes that are alive.
   [[nodiscard]] std::string preferred(std::string_view channel) const;
 

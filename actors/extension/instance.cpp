@@ -234,7 +234,9 @@ void instance::run(const command& what, time_point now) {
       auto first = known->second.what;
       origins_[what.origin].answers.insert_or_assign(what.number, first);
       fact('R', what.origin, what.number, first);
-      next_.replies.push_back({what.origin, what.number, std::move(first), next_.publications.size()});
+      const bool published = first.published;
+      next_.replies.push_back({what.origin, what.number, std::move(first), next_.publications.size(),
+                               published ? what.key : std::string()});
       return;
     }
   }
@@ -257,8 +259,9 @@ void instance::run(const command& what, time_point now) {
     out = attempt("on_call", now, [&](extension::answer& good) { call_rpc(what, good); });
     break;
   case kind::aside:
-    out = attempt("on_aside", now,
-                  [&](extension::answer&) { object_->on_aside(what.verb, aside_result{what.data, what.message}); });
+    out = attempt("on_aside", now, [&](extension::answer&) {
+      object_->on_aside(what.verb, aside_result{what.data, what.message});
+    });
     break;
   }
   settle(what, std::move(out), before, now);

@@ -3,12 +3,12 @@
 // answered. Decides without I/O: commands and time come in, a commit comes out, which its owner has the store write
 // before anybody hears of it. Standard library alone, since the test kit is this too.
 //
-// What is kept is a list of small facts ("member joined", "timer set", "state is"). A commit adds facts to the log, or
-// replaces the log by the facts of everything (a snapshot); rebuilding reads both the same way. A handler that throws
-// is undone by rebuilding the object from the last bytes: the same path as after a node's death, so it can't differ
-// from it, and it costs nothing while nobody throws.
+// What is kept is a list of small facts ("member joined", "timer set", "state is"). A commit adds facts to the log,
+// or replaces the log by the facts of everything (a snapshot); rebuilding reads both the same way. A handler that
+// throws is undone by rebuilding the object from the last bytes: the same path as after a node's death, so it can't
+// differ from it, and it costs nothing while nobody throws.
 
-#include <plexus/channel_actor.hpp>
+#include "actors/extension/command.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -25,49 +25,6 @@ namespace plexus::extension {
 
 using detail::make_actor;
 
-/// What a caller gets.
-struct answer {
-  std::uint16_t code = 0; ///< 0: done
-  std::string message;    ///< with a code
-  std::string data;       ///< JSON text or empty
-  bool later = false;     ///< not yet: the actor will answer by the ticket
-  bool published = false; ///< a publish: it has a position of its own
-  template <class S>
-  void state(S& s) {
-    s(code, message, data, later, published);
-  }
-};
-
-struct command {
-  enum class kind : std::uint8_t {
-    subscribe,
-    found, ///< a member of which the node says that it is there, after a rebuild
-    unsubscribe,
-    publish,
-    call,
-    aside ///< `run_aside` is done: verb is its name, data the value, message the error
-  };
-  kind what = kind::call;
-  /// Who answers for this command, and its number there, which rises; 0: nobody waits, and it is not remembered.
-  std::string origin;
-  std::uint64_t number = 0;
-  std::uint64_t acked = 0; ///< all numbers of this origin up to here have been answered and won't be asked again
-  std::string key;         ///< the client's idempotency key, made unique for it; empty: none
-  member who;              ///< client empty: the back end
-  std::string verb, data, message;
-  std::string channel_info; ///< of the client in this channel
-  bool binary = false;      ///< `data` isn't JSON
-  bool clean = true;
-  end_reason why = end_reason::unsubscribed;
-  std::vector<std::pair<std::string, std::string>> tags;
-  bool skip_history = false;
-  template <class S>
-  void state(S& s) {
-    s(what, number, key, who.client, who.user, who.info, who.node, verb, data, message, channel_info, binary, clean,
-      why, tags, skip_history);
-  }
-};
-
 /// What one commit has beside the facts.
 struct commit {
   struct publication {
@@ -83,8 +40,10 @@ struct commit {
     std::string origin;
     std::uint64_t number = 0;
     extension::answer what;
-    /// Publications of this commit that were made before the command was run; its own, if it made one, stands there.
+    /// Publications of this commit that were made before the command was run; its own, if it made one, stands
+    /// there.
     std::size_t before = 0;
+    std::string key{}; ///< a publish that was made under this key before: the store knows where it is
   };
   struct removal {
     member who;
@@ -168,7 +127,8 @@ public:
   void set_limits(const limits& most) { most_ = most; }
   void set_native_loop(void* loop) noexcept { loop_ = loop; }
 
-  /// Bytes of the state as it is now, and as a rebuild would make it: equal, or PLEXUS_STATE has left something out.
+  /// Bytes of the state as it is now, and as a rebuild would make it: equal, or PLEXUS_STATE has left something
+  /// out.
   [[nodiscard]] std::string state_now() const;
   [[nodiscard]] std::string state_rebuilt() const;
 
@@ -257,8 +217,8 @@ private:
   void* loop_ = nullptr;
   std::unique_ptr<channel_actor> object_;
 
-  bool known_ = false; ///< something was kept
-  std::string base_;   ///< the state's bytes
+  bool known_ = false;               ///< something was kept
+  std::string base_;                 ///< the state's bytes
   std::vector<std::string> changes_; ///< since `base_`, of one that logs changes
   std::size_t changes_size_ = 0;
   member_map members_;

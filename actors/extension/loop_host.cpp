@@ -1,5 +1,6 @@
 #include "actors/extension/loop_host.hpp"
 
+#include "actors/extension/aside.hpp"
 #include "actors/extension/metrics.hpp"
 #include "actors/runtime/log.hpp"
 
@@ -10,7 +11,7 @@ namespace plexus::extension {
 namespace {
 
 constexpr milliseconds short_pause{100};
-constexpr milliseconds ask_timeout{3000};
+constexpr milliseconds ask_timeout{1000};
 constexpr std::size_t commands_a_question = 500;
 
 answer failed() {
@@ -74,7 +75,7 @@ void loop_host::pump(post& p) {
   if (p.here) return give_to_cell(p);
   if (p.asking) return;
   const auto owner = !p.owner.empty() && node_.alive(p.owner) ? p.owner : node_.preferred(p.channel);
-  if (owner == node_.with_.uid || !node_.with_.others) {
+  if (owner == node_.with_.uid || !node_.with_.others || std::exchange(p.silent, false)) {
     if (!p.queue.empty() && make_cell(p)) give_to_cell(p);
     return;
   }
@@ -101,8 +102,8 @@ bool loop_host::make_cell(post& p) {
   with.lease = settings_->backplane.lease;
   with.key_life = settings_->backplane.idempotency_ttl;
   with.number = ++last_cell_;
-  p.here = std::make_shared<cell>(std::move(with), *options, home_, node_.with_.plane,
-                                  static_cast<cell_port&>(*this));
+  p.here =
+      std::make_shared<cell>(std::move(with), *options, home_, node_.with_.plane, static_cast<cell_port&>(*this));
   p.here->begin();
   return true;
 }
@@ -123,9 +124,8 @@ void loop_host::give_to_cell(post& p) {
 
 // Answered, and out of the queue; `later` stays in it.
 void loop_host::settle(post& p, std::uint64_t number, const answer& what, const protocol::position& at) {
-  const auto found =
-      std::lower_bound(p.queue.begin(), p.queue.end(), number,
-                       [](const waiting& each, std::uint64_t n) { return each.what.number < n; });
+  const auto found = std::lower_bound(p.queue.begin(), p.queue.end(), number,
+                                      [](const waiting& each, std::uint64_t n) { return each.what.number < n; });
   if (found == p.queue.end() || found->what.number != number || what.later) return;
   if (found->what.what == command::kind::subscribe) {
     p.entering.erase(found->what.who.client);
@@ -192,6 +192,7 @@ void loop_host::on_answered(const std::string& channel, const std::string& owner
   auto got = body ? read_replies(*body) : std::nullopt;
   if (!got) {
     p.owner.clear();
+    p.silent = true;
     again(p);
     pump_later(p, short_pause);
     return;
@@ -205,8 +206,7 @@ void loop_host::on_answered(const std::string& channel, const std::string& owner
   case replies_body::state_of::moved:
     again(p);
     // Who has it may be gone: its lease has to run out first.
-    if (got->holder == p.owner || got->holder == owner || !node_.alive(got->holder))
-      pump_later(p, short_pause);
+    if (got->holder == p.owner || got->holder == owner || !node_.alive(got->holder)) pump_later(p, short_pause);
     p.owner = got->holder;
     pump(p);
     break;
@@ -265,9 +265,10 @@ void loop_host::asked(ask_body what, std::function<void(std::string)> respond) {
   if (p.debts.contains(what.origin)) pay(p, what.origin, replies_body::state_of::again, {});
   if (!p.here && (node_.draining_ || !make_cell(p))) {
     const auto to = node_.preferred(what.channel);
-    respond(write(replies_body{to == node_.with_.uid ? replies_body::state_of::again : replies_body::state_of::moved,
-                               to == node_.with_.uid ? std::string() : to,
-                               {}}));
+    respond(
+        write(replies_body{to == node_.with_.uid ? replies_body::state_of::again : replies_body::state_of::moved,
+                           to == node_.with_.uid ? std::string() : to,
+                           {}}));
     return forget_if_unused(what.channel);
   }
   auto& owed = p.debts[what.origin];
@@ -399,7 +400,8 @@ void loop_host::ended(cell& which, cell_end how, const std::string& holder) {
     break;
   case cell_end::unreadable:
     pay_all(p, replies_body::state_of::again, {});
-    for (auto i = p.queue.size(); i-- > 0 && !p.queue.empty();) settle(p, p.queue.front().what.number, failed(), {});
+    for (auto i = p.queue.size(); i-- > 0 && !p.queue.empty();)
+      settle(p, p.queue.front().what.number, failed(), {});
     break;
   case cell_end::left:
     if (p.owner.empty())
@@ -421,7 +423,8 @@ void loop_host::ended(cell& which, cell_end how, const std::string& holder) {
   }
   pump(p);
   forget_if_unused(which.channel());
-  if (all_left_ && std::none_of(posts_.begin(), posts_.end(), [](const auto& each) { return each.second.here != nullptr; }))
+  if (all_left_ &&
+      std::none_of(posts_.begin(), posts_.end(), [](const auto& each) { return each.second.here != nullptr; }))
     std::exchange(all_left_, {})();
   rest();
 }

@@ -1,7 +1,10 @@
 #pragma once
 // The posts of one loop. Inside actors/extension only; on its loop's thread.
 
+#include "actors/extension/cell.hpp"
 #include "actors/extension/host.hpp"
+#include "actors/extension/network.hpp"
+#include "actors/extension/plugins.hpp"
 #include "actors/extension/wire.hpp"
 
 #include <deque>
@@ -52,6 +55,7 @@ private:
     std::shared_ptr<cell> here;
     std::map<std::string, debt> debts; ///< by the asking node
     bool asking = false;
+    bool silent = false; ///< who was asked said nothing: the lease says whether it still has the actor
     clock::time_point pause_until{};
     std::string move_to;
     std::function<void(std::string)> moved;

@@ -19,19 +19,14 @@ std::string sentence(const char* version, unsigned interface_number, const char*
 }
 
 bool good_name(std::string_view name) {
-  return !name.empty() && name.size() <= 64 && name != "plexus" && std::all_of(name.begin(), name.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
-  });
+  return !name.empty() && name.size() <= 64 && name != "plexus" &&
+         std::all_of(name.begin(), name.end(), [](char c) {
+           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+                  c == '-';
+         });
 }
 
 } // namespace
-
-plugins::~plugins() {
-  // Objects before the code that they are made of.
-  hooks_.clear();
-  actors_.clear();
-  for (auto i = handles_.rbegin(); i != handles_.rend(); ++i) ::dlclose(*i);
-}
 
 void plugins::load(const std::vector<std::string>& files) {
   for (const auto& each : files) load_one(each);
@@ -42,12 +37,12 @@ void plugins::load_one(const std::string& file) {
   const auto path = file.find('/') == std::string::npos ? "./" + file : file;
   void* handle = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (handle == nullptr) refuse(file, std::string("can't be loaded: ") + ::dlerror());
-  handles_.push_back(handle);
   using entry = const detail::plugin_info* (*)();
   const auto get = reinterpret_cast<entry>(::dlsym(handle, "plexus_plugin"));
   if (get == nullptr) refuse(file, "is no plugin: it has no PLEXUS_PLUGIN");
   const auto* info = get();
-  if (info == nullptr || info->magic != detail::plugin_magic) refuse(file, "is no plugin that this Plexus can read");
+  if (info == nullptr || info->magic != detail::plugin_magic)
+    refuse(file, "is no plugin that this Plexus can read");
   if (info->interface_number != PLEXUS_INTERFACE || std::string_view(info->compiled_by) != detail::compiled_by)
     refuse(file, "was built for " + sentence(info->version, info->interface_number, info->compiled_by) +
                      ", this node is " + sentence(PLEXUS_VERSION, PLEXUS_INTERFACE, detail::compiled_by) +

@@ -1,6 +1,6 @@
 #pragma once
-// The shared libraries of the configuration, and what they registered. Loaded once, before the loops start, and never
-// unloaded while the node runs: their code is everywhere.
+// The shared libraries of the configuration, and what they registered. Loaded once, before the loops start, and
+// never unloaded: a task somewhere may still hold an object of theirs.
 
 #include <plexus/hooks.hpp>
 
@@ -15,12 +15,11 @@ namespace plexus::extension {
 class plugins final : private detail::registry {
 public:
   plugins() = default;
-  ~plugins();
   plugins(const plugins&) = delete;
   plugins& operator=(const plugins&) = delete;
 
-  /// Loads one after the other. Throws std::runtime_error with a sentence that names the file and, where it was built
-  /// for another Plexus, both versions.
+  /// Loads one after the other. Throws std::runtime_error with a sentence that names the file and, where it was
+  /// built for another Plexus, both versions.
   void load(const std::vector<std::string>& files);
   /// For tests and programs that have their classes built in.
   void add_actor(std::string_view name, detail::make_actor make) override;
@@ -35,7 +34,6 @@ public:
 private:
   void load_one(const std::string& file);
 
-  std::vector<void*> handles_;
   std::string loading_; ///< the file that registers now
   std::map<std::string, detail::make_actor, std::less<>> actors_;
   std::vector<std::unique_ptr<hooks>> hooks_;

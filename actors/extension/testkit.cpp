@@ -48,8 +48,9 @@ struct channel::parts final : extension::monitor {
   // What a node does with a commit: the store has it, then everybody hears of it.
   void settle() {
     if (with.compare_rebuilt && actor->state_now() != actor->state_rebuilt())
-      throw std::logic_error("the state in memory isn't what a rebuild gives: is a member missing in PLEXUS_STATE, does "
-                             "a handler change the state past `apply`, or does `apply` depend on anything else?");
+      throw std::logic_error(
+          "the state in memory isn't what a rebuild gives: is a member missing in PLEXUS_STATE, does "
+          "a handler change the state past `apply`, or does `apply` depend on anything else?");
     auto done = actor->take();
     finished = done.finished;
     if (done.finished) {

@@ -6,6 +6,8 @@
 #include "actors/cluster/cluster.hpp"
 #include "actors/connection/directory.hpp"
 #include "actors/extension/host.hpp"
+#include "actors/extension/network.hpp"
+#include "actors/extension/plugins.hpp"
 #include "actors/node/node.hpp"
 #include "actors/node/settings_store.hpp"
 #include "actors/node/upgrade.hpp"
@@ -120,7 +122,7 @@ struct node::parts {
   } timer{*this};
   std::chrono::steady_clock::time_point drain_end{}, last_call{}, next_tick{};
   std::unique_ptr<upgrade> successor; ///< while it runs
-  bool letting_go = false; ///< drained: the channel actors are given back
+  bool letting_go = false;            ///< drained: the channel actors are given back
 
   static constexpr std::chrono::milliseconds farewell_time{1000};
   static constexpr std::size_t trim_after = 1000;

@@ -210,11 +210,17 @@ async def test_a_plugin_of_another_version_is_refused_with_both_versions(plexus)
     assert "this node is Plexus 0." in said
 
 
-async def test_what_is_no_plugin_and_an_actor_that_no_plugin_has_are_named(plexus, tmp_path):
+async def test_what_is_no_plugin_is_named(plexus):
     said = await does_not_start(plexus, {"plugins": ["./nothing.so"]})
     assert "plugins: ./nothing.so: can't be loaded" in said
+
+
+async def test_an_actor_without_any_plugin_is_named(plexus):
     said = await does_not_start(plexus, {"channels": {"namespaces": {"c": {"actor": "counter"}}}})
     assert 'channels.namespaces.c.actor: found "counter"' in said
+
+
+async def test_an_actor_that_no_plugin_has_is_named_with_those_there_are(plexus):
     said = await does_not_start(plexus, config("sample", d={"actor": "auction"}))
     assert 'found "auction", expected one of "counter", "listing", "slow"' in said
 

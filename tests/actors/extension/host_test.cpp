@@ -1,7 +1,9 @@
-// Channel actors on several nodes of one process: a shared store, and a network that the test can cut. Time is real, with
-// short leases; every wait ends.
+// Channel actors on several nodes of one process: a shared store, and a network that the test can cut. Time is
+// real, with short leases; every wait ends.
 
 #include "actors/extension/host.hpp"
+#include "actors/extension/network.hpp"
+#include "actors/extension/plugins.hpp"
 
 #include "backplane/memory_backplane.hpp"
 #include "tests/actors/extension/sample_actors.hpp"
@@ -48,9 +50,13 @@ struct one_node final : bp::listener, surroundings, network {
       uid(name),
       loops(1),
       plane(
-          of.store, uid, *this, [this](std::string_view, bp::backplane::task work) { loops.at(0).post(std::move(work)); },
-          [] { return std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now().time_since_epoch()); }) {
-    code.add_actor("counter", []() -> std::unique_ptr<channel_actor> { return std::make_unique<testing::counter>(); });
+          of.store, uid, *this,
+          [this](std::string_view, bp::backplane::task work) { loops.at(0).post(std::move(work)); },
+          [] {
+            return std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now().time_since_epoch());
+          }) {
+    code.add_actor("counter",
+                   []() -> std::unique_ptr<channel_actor> { return std::make_unique<testing::counter>(); });
     auto s = std::make_shared<config::settings>();
     s->backplane.lease = lease;
     auto& ns = s->namespaces["c"];
@@ -74,7 +80,7 @@ struct one_node final : bp::listener, surroundings, network {
   void alive(std::function<void(std::optional<std::vector<std::string>>)> done) override {
     std::vector<std::string> out;
     for (auto& each : all.nodes)
-      if (!each.dead && !each.frozen) out.push_back(each.uid); // the lease of one that stands still runs out
+      if (!each.dead) out.push_back(each.uid); // one that stands still is not known to be gone
     done(std::move(out));
   }
   // A dead node, or one that stands still, says nothing.
@@ -135,7 +141,8 @@ struct one_node final : bp::listener, surroundings, network {
   plugins code;
   std::shared_ptr<const config::settings> settings;
   std::unique_ptr<host> it;
-  std::deque<std::pair<std::chrono::steady_clock::time_point, std::function<void(std::optional<std::string>)>>> questions;
+  std::deque<std::pair<std::chrono::steady_clock::time_point, std::function<void(std::optional<std::string>)>>>
+      questions;
   std::map<std::string, std::vector<std::string>> heard;
   std::vector<delivered> answers;
   std::vector<std::string> kicked;
@@ -255,8 +262,7 @@ TEST_CASE("the owner dies in the middle of a thousand commands: each is done onc
     if (asking.answers.size() > 400) owner.dead = true;
     REQUIRE(std::chrono::steady_clock::now() < killed + 20s);
   }
-  for (std::size_t i = 0; i < 1000; ++i)
-    CHECK(asking.answers[i].what.data == json::write("n", i + 1));
+  for (std::size_t i = 0; i < 1000; ++i) CHECK(asking.answers[i].what.data == json::write("n", i + 1));
   CHECK(asking.ask_well(channel, asking.call("ann", "get")).what.data == R"({"n":1000})");
   CHECK(all.owners(channel) == 1);
   // Who was connected to the dead node has left; the others are still members.
@@ -285,7 +291,8 @@ TEST_CASE("an actor that nobody asks for is rebuilt all the same when its node d
   CHECK(all.until([&] { return now.heard["c:1"].size() >= 2; }));
 }
 
-TEST_CASE("two that both believe to have it: the stale one's write is refused, and its commands are done by the other") {
+TEST_CASE(
+    "two that both believe to have it: the stale one's write is refused, and its commands are done by the other") {
   cluster_bench all(2);
   auto& a = all.nodes[0];
   std::string channel;
@@ -320,7 +327,8 @@ TEST_CASE("a node that drains hands its actors over, and commands go on without 
   REQUIRE(all.until([&] { return drained && a.answers.size() == 20; }));
   for (std::size_t i = 10; i < 20; ++i) CHECK(a.answers[i].what.data == R"({"n":2})");
   CHECK(std::chrono::steady_clock::now() - began < 4s); // nobody waited for a lease
-  for (int i = 0; i < 10; ++i) CHECK(b.ask_well("c:" + std::to_string(i), b.call("bob", "get")).what.data == R"({"n":2})");
+  for (int i = 0; i < 10; ++i)
+    CHECK(b.ask_well("c:" + std::to_string(i), b.call("bob", "get")).what.data == R"({"n":2})");
 }
 
 TEST_CASE("moved by hand it lives where it was sent, and is found from everywhere") {
