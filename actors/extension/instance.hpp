@@ -243,6 +243,9 @@ private:
   staged staged_;
 };
 
+/// An error code that an actor may answer with: itself, or 100.
+std::uint16_t allowed_code(std::uint16_t code);
+
 /// Splits a ticket of `call::answer_later`.
 std::optional<std::pair<std::string_view, std::uint64_t>> read_ticket(std::string_view ticket);
 

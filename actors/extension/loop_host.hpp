@@ -15,6 +15,9 @@
 
 namespace plexus::extension {
 
+inline constexpr milliseconds short_pause{100};  ///< before it is tried again
+inline constexpr milliseconds ask_timeout{1000}; ///< then the lease says who has an actor
+
 class loop_host final : private cell_port {
 public:
   loop_host(host& node, runtime::loop& home);
