@@ -1,5 +1,6 @@
 #include "transport/fan_out_table.hpp"
 
+#include "actors/runtime/trace.hpp"
 #include "transport/stream/framing.hpp"
 #include "transport/transport_metrics.hpp"
 #include "transport/websocket/frame.hpp"
@@ -32,6 +33,19 @@ void append_packed(std::string& out, framing how, std::string_view packed) {
   const auto kind = how == framing::websocket_binary ? websocket::opcode::binary : websocket::opcode::text;
   websocket::append_header(out, kind, packed.size(), true);
   out.append(packed);
+}
+
+void trace_emit(const protocol::broadcast& what) {
+  auto& bytes = what.bytes(protocol::format::json);
+  runtime::trace::tell({"out",
+                        what.is_publication() ? "publication" : "join or leave",
+                        {},
+                        {},
+                        what.channel(),
+                        {},
+                        0,
+                        bytes.size(),
+                        bytes});
 }
 
 /// Appends what the group's members get of a broadcast; compressed once for all loops, unless they have a window of
@@ -115,7 +129,12 @@ void fan_out_table::enter_group(membership& m, fan_out_member& who, std::uint32_
   m.group = group;
   m.index = static_cast<std::uint32_t>(g.members.size());
   auto taken = g.batch ? static_cast<std::uint32_t>(g.batch->bytes.size()) : 0;
-  g.members.push_back({&who, taken, m.channel->count});
+  g.members.push_back({&who, taken, m.channel->count, g.batch ? g.messages : 0});
+}
+
+std::uint32_t fan_out_table::behind_by(const membership& m) noexcept {
+  const auto& g = m.channel->groups[m.group];
+  return g.form.behind ? m.channel->count - g.members[m.index].seen : 0;
 }
 
 void fan_out_table::leave_group(membership m) {
@@ -135,8 +154,10 @@ void fan_out_table::hand_over(fan_out_group& g, fan_out_group::entry& own) {
   auto size = static_cast<std::uint32_t>(g.batch->bytes.size());
   if (own.taken < size) {
     g.batch->count();
+    own.who->messages_out += g.messages - own.counted;
     own.who->take({g.batch, own.taken, size}, false);
   }
+  own.counted = g.messages;
   own.taken = size;
 }
 
@@ -171,6 +192,7 @@ void fan_out_table::emit(const protocol::broadcast_ptr& what) {
   if (at == channels_.end()) return;
   auto& c = *at->second;
   auto publication = what->is_publication();
+  if (runtime::trace::on()) trace_emit(*what);
   if (publication && c.latest) {
     ++c.count;
     c.newest = what;
@@ -271,6 +293,7 @@ void fan_out_table::catch_up(fan_out_member& who) {
       newest->skippable = m.channel->id;
       newest->count();
       auto size = static_cast<std::uint32_t>(newest->bytes.size());
+      ++who.messages_out;
       who.take({std::move(newest), 0, size}, false);
       metrics::messages_out.add();
     }
@@ -293,7 +316,11 @@ void fan_out_table::close_batch(fan_out_group& g, bool only_channel) {
   auto size = static_cast<std::uint32_t>(g.batch->bytes.size());
   for (auto& m : g.members) {
     auto from = std::exchange(m.taken, 0);
-    if (from < size) m.who->take({g.batch, from, size}, only_channel);
+    auto counted = std::exchange(m.counted, 0);
+    if (from < size) {
+      m.who->messages_out += g.messages - counted;
+      m.who->take({g.batch, from, size}, only_channel);
+    }
   }
   metrics::messages_out.add(static_cast<std::uint64_t>(g.messages) * g.members.size());
   if (g.compressed > 0) {

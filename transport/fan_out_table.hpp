@@ -67,6 +67,7 @@ public:
   transport::framing framing = transport::framing::websocket_text;
   websocket::window_bits deflate = 0; ///< see websocket/deflate.hpp; 0: nothing is compressed
   bool skipping = false;              ///< its socket takes no more (`put_behind`)
+  std::uint64_t messages_out = 0;     ///< what it was sent, in the table or past it
   boost::container::small_vector<membership, 1> memberships;
 };
 
@@ -89,6 +90,7 @@ struct fan_out_group {
     std::uint32_t taken = 0; ///< of the open batch: how much this one has, or is not to get
     /// Behind: the number of the newest publication that it has; another one than the channel's waits for it.
     std::uint32_t seen = 0;
+    std::uint32_t counted = 0; ///< messages of the open batch that `messages_out` has, or that it is not to get
   };
   std::vector<entry> members;
   chunk_ptr batch; ///< null: nothing in this turn yet
@@ -136,6 +138,8 @@ public:
 
   [[nodiscard]] std::vector<fan_out_member*> members_of(std::string_view channel) const;
   [[nodiscard]] std::size_t channels() const noexcept { return channels_.size(); }
+  /// Publications that one with latest-only delivery, and behind, was spared since it fell behind; else 0.
+  [[nodiscard]] static std::uint32_t behind_by(const membership& m) noexcept;
 
 private:
   struct hash {

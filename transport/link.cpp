@@ -111,6 +111,7 @@ void link::on_readable() {
       return;
     }
     metrics::bytes_in.add(static_cast<std::uint64_t>(got));
+    received_ += static_cast<std::uint64_t>(got);
     take(buffer.first(static_cast<std::size_t>(got)));
     if (static_cast<std::size_t>(got) < buffer.size()) return;
   }
@@ -133,6 +134,7 @@ outbound::result link::write_out() {
   auto before = out_.size();
   auto how = out_.write_to(socket_);
   metrics::bytes_out.add(before - out_.size());
+  sent_ += before - out_.size();
   return how;
 }
 
@@ -149,6 +151,7 @@ void link::write_last(segment s) {
     auto sent = ::send(socket_, s.data->bytes.data() + s.from, s.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     if (sent > 0) done = static_cast<std::size_t>(sent);
     metrics::bytes_out.add(done);
+    sent_ += done;
     if (done == s.size()) return;
     // The rest, and what a failure means, is the queue's business.
     out_.append_rest(std::move(s), done);

@@ -101,6 +101,10 @@ public:
   [[nodiscard]] bool counted() const noexcept;
   void set_counted(bool yes);
   [[nodiscard]] link_owner& owner() const noexcept { return owner_; }
+  /// Bytes that passed the socket so far, and whether they were TLS.
+  [[nodiscard]] std::uint64_t received() const noexcept { return received_; }
+  [[nodiscard]] std::uint64_t sent() const noexcept { return sent_; }
+  [[nodiscard]] bool is_secure() const noexcept;
 
 private:
   friend class link_owner;
@@ -143,6 +147,7 @@ private:
   std::unique_ptr<stage> stage_;
   std::unique_ptr<front_state> front_; ///< null: a plain connection that is its peer's
   outbound out_;
+  std::uint64_t received_ = 0, sent_ = 0;
   state state_ = state::open;
   bool paused_ = false;
   bool reading_ = false; ///< bytes are waited for

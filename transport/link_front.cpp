@@ -147,10 +147,12 @@ outbound::result link::write_secure() {
   std::size_t sent = 0;
   auto how = tls.write(out_, socket_, sent);
   metrics::bytes_out.add(sent);
+  sent_ += sent;
   if (how != outbound::result::drained || state_ != state::finishing) return how;
   tls.say_end();
   how = tls.write(out_, socket_, sent);
   metrics::bytes_out.add(sent);
+  sent_ += sent;
   return how;
 }
 
@@ -181,6 +183,10 @@ void link::name_client(const config::ip_address& who) {
     front().named = who;
   else if (front_)
     front_->named.reset();
+}
+
+bool link::is_secure() const noexcept {
+  return front_ && front_->tls;
 }
 
 bool link::counted() const noexcept {

@@ -2,6 +2,7 @@
 
 #include "actors/connection/connection_actor.hpp"
 #include "actors/runtime/log.hpp"
+#include "actors/runtime/trace.hpp"
 #include "transport/http/stage.hpp"
 #include "transport/stream/session.hpp"
 #include "transport/transport_metrics.hpp"
@@ -13,6 +14,17 @@
 #include <unistd.h>
 
 namespace plexus::transport {
+
+namespace {
+
+void trace_sent(const session& to, std::string_view kind, std::size_t bytes, std::string_view shown) {
+  if (!to.client()) return;
+  auto* actor = static_cast<connection::connection_actor*>(caf::actor_cast<caf::abstract_actor*>(to.client()));
+  auto& who = actor->state();
+  runtime::trace::tell({"out", kind, who.id(), who.user(), {}, {}, 0, bytes, shown});
+}
+
+} // namespace
 
 loop_transport::loop_transport(runtime::loop& home, const site& routes, client_limit& limit) :
     link_owner(home), routes_(routes), limit_(limit), share_(limit.queues.join(*this)) {
@@ -171,16 +183,22 @@ std::vector<caf::actor> loop_transport::clients() const {
   return out;
 }
 
+void loop_transport::write(session& to, std::string_view bytes) {
+  table_.cut(to);
+  thread_local std::string frame;
+  frame.clear();
+  append_framed(frame, to, bytes);
+  metrics::messages_out.add();
+  ++to.messages_out;
+  to.on().out().append(frame);
+  to.on().mark_dirty();
+}
+
 void loop_transport::send(session_id to, std::string_view bytes) {
   auto* s = find(to);
   if (!s || bytes.empty()) return;
-  table_.cut(*s);
-  thread_local std::string frame;
-  frame.clear();
-  append_framed(frame, *s, bytes);
-  metrics::messages_out.add();
-  s->on().out().append(frame);
-  s->on().mark_dirty();
+  if (runtime::trace::on()) trace_sent(*s, "message", bytes.size(), bytes);
+  write(*s, bytes);
 }
 
 void loop_transport::admit(session_id to, std::string_view channel, channel::subscriber_kind kind,
@@ -210,16 +228,19 @@ void loop_transport::release(session_id who, std::string_view first) {
   auto* s = find(who);
   if (!s) return;
   s->on().settle();
+  // What it says may name the session of a stream, which is a secret.
+  if (runtime::trace::on()) trace_sent(*s, "connect reply", first.size(), {});
   if (s->on().held()) {
     thread_local std::string frame;
     frame.clear();
     append_framed(frame, *s, first);
     metrics::messages_out.add();
+    ++s->messages_out;
     s->on().out().insert_at_mark(frame);
     s->on().hold(false);
     s->settled();
   } else {
-    send(who, first);
+    write(*s, first);
   }
 }
 

@@ -56,6 +56,8 @@ public:
   /// True and counted when another client fits.
   bool take_place();
 
+  /// Null for one that is gone.
+  [[nodiscard]] session* find(session_id id) const noexcept;
   /// The connection actors of all sessions.
   [[nodiscard]] std::vector<caf::actor> clients() const;
 
@@ -108,11 +110,11 @@ private:
     transport::session* session = nullptr;
     std::uint32_t generation = 0;
   };
-  session* find(session_id id) const noexcept;
   session_id free_slot();
   /// Gives the session its actor and the link its next stage.
   void install(link& l, std::unique_ptr<session> made, const protocol::codec& codec);
   void forget_session(session& s);
+  void write(session& to, std::string_view bytes);
   void end_turn();
   bool set_up_front(link& l);
 

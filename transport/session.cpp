@@ -9,6 +9,7 @@ namespace plexus::transport {
 
 void session::receive(protocol::padded_text message) {
   metrics::messages_in.add();
+  ++messages_in_;
   ++in_mailbox_;
   caf::anon_send(client_, connection::inbound{std::move(message)});
 }

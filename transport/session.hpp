@@ -25,6 +25,9 @@ public:
   [[nodiscard]] session_id id() const noexcept { return id_; }
   [[nodiscard]] const caf::actor& client() const noexcept { return client_; }
   [[nodiscard]] link& on() noexcept { return link_; }
+  /// Messages that the client sent, and those of them that its connection actor has not dealt with.
+  [[nodiscard]] std::uint64_t messages_in() const noexcept { return messages_in_; }
+  [[nodiscard]] std::uint32_t in_mailbox() const noexcept { return in_mailbox_; }
 
   /// Tells the client code and reason behind what is queued, then ends. Without it the session ends unclean.
   virtual void close(std::uint16_t code, std::string_view reason) = 0;
@@ -58,7 +61,8 @@ protected:
   link& link_;
   caf::actor client_;
   session_id id_;
-  bool clean_ = false;           ///< it ended, or is about to, in a way that the client or the node chose
+  bool clean_ = false; ///< it ended, or is about to, in a way that the client or the node chose
+  std::uint64_t messages_in_ = 0;
   std::uint32_t in_mailbox_ = 0; ///< messages that the connection actor has not dealt with
 };
 

@@ -1,6 +1,7 @@
 #include "actors/channel/channel.hpp"
 
 #include "actors/runtime/metrics.hpp"
+#include "actors/runtime/trace.hpp"
 
 namespace plexus::channel {
 
@@ -185,6 +186,7 @@ void channel::enter(subscribe& m, subscribed result) {
   entered_.emplace(m.who.client, m.loop);
   ++on_loop_[m.loop];
   ++total_;
+  if (runtime::trace::on()) trace_enter(m.who, result);
   m.done(std::move(result));
   if (has_presence()) {
     has_members_ = true;
@@ -234,6 +236,7 @@ void channel::on_publish(publish m) {
   auto per_second = options_.publications_per_second;
   if (!publications_.take({per_second, per_second}, m.accepted)) {
     over_rate.add();
+    if (runtime::trace::on()) trace_decision("refused", m.what.info.get(), "over publications_per_second", 111);
     m.done(protocol::error_code::too_many_requests);
     check_idle();
     return;
@@ -253,6 +256,7 @@ void channel::on_publish(publish m) {
                     return;
                   }
                   --self->under_way_;
+                  if (runtime::trace::on()) self->trace_append(answer);
                   if (answer) {
                     (answer->duplicate ? duplicates : published).add();
                     // Of another log than the one shown here: the backplane has this channel in doubt already.
@@ -270,6 +274,8 @@ void channel::on_publish(publish m) {
 }
 
 void channel::on_published_elsewhere(const protocol::publication_ptr& what) {
+  if (runtime::trace::on())
+    trace_decision("heard", what->info.get(), "appended through another node", what->offset);
   emit(what, steady_clock::now());
 }
 
@@ -295,6 +301,7 @@ void channel::emit(const protocol::publication_ptr& what, steady_clock::time_poi
         bridge_.reset();
     }
   }
+  traffic_.count(what->data.size(), accepted);
   if (total_ == 0) {
     last_.reset();
     has_deltas_ = false;

@@ -3,6 +3,7 @@
 // `channel_actor` is the thin shell around it.
 
 #include "actors/channel/messages.hpp"
+#include "actors/channel/traffic.hpp"
 #include "actors/extension/delivered.hpp"
 #include "actors/protocol/broadcast.hpp"
 #include "actors/runtime/token_bucket.hpp"
@@ -62,6 +63,18 @@ public:
   /// Gives up the occupancy; the actor ends.
   void close();
 
+  /// For inspection. Publications and bytes are those that this node showed to its subscribers or appended.
+  struct facts {
+    protocol::position top;   ///< of what was emitted here; empty without history or subscribers
+    bool occupied = false;    ///< this node hears what others append
+    bool catching_up = false; ///< a hole is being read from the log
+    std::size_t joining = 0;  ///< subscribers whose answer is on its way
+    std::uint64_t publications = 0, bytes = 0;
+    double per_second = 0; ///< of the last whole second
+  };
+  [[nodiscard]] facts about(steady_clock::time_point now) const;
+  [[nodiscard]] const std::vector<std::uint32_t>& by_loop() const noexcept { return on_loop_; }
+
   [[nodiscard]] bool is_idle() const noexcept;
   /// What others do with it reaches this node.
   [[nodiscard]] bool occupied() const noexcept { return occupancy_ == occupancy::held; }
@@ -100,6 +113,11 @@ private:
   void emit(const protocol::publication_ptr& what, steady_clock::time_point accepted);
   void fan_out(const protocol::broadcast_ptr& what);
   void on_filled(outcome<backplane::recovery> answer);
+  // channel_about.cpp; while somebody watches
+  void trace_append(const outcome<backplane::appended>& answer) const;
+  void trace_enter(const protocol::client_info& who, const subscribed& how) const;
+  void trace_decision(std::string_view kind, const protocol::client_info* who, std::string_view why,
+                      std::uint64_t number) const;
   /// The log can't be trusted: everyone subscribes again.
   void lose_all();
   void check_idle();
@@ -116,6 +134,7 @@ private:
   std::vector<std::uint32_t> on_loop_;                ///< subscribers by loop
   std::unordered_map<std::string, unsigned> entered_; ///< client ids and their loops
   std::size_t total_ = 0;
+  traffic traffic_;
   runtime::token_bucket publications_; ///< for `publications_per_second`
   std::size_t under_way_ = 0;          ///< backplane calls that must be answered before the channel may end
   bool has_members_ = false;           ///< of this node, or may have

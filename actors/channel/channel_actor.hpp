@@ -18,6 +18,7 @@ public:
   ~channel_actor() override;
   caf::behavior make_behavior() override;
   void on_exit() override;
+  [[nodiscard]] std::string label() const override { return *name_; }
 
   /// Its place in the table; the table keeps it there until `forget`.
   void bind(channel_table::entry& own) noexcept { entry_ = &own; }

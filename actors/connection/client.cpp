@@ -2,6 +2,7 @@
 
 #include "actors/connection/client_internal.hpp"
 #include "actors/runtime/log.hpp"
+#include "actors/runtime/trace.hpp"
 
 #include <caf/actor_cast.hpp>
 #include <openssl/rand.h>
@@ -62,7 +63,8 @@ client::client(client_environment& env, session_id session, const protocol::code
     codec_(codec),
     self_(std::move(self)),
     id_(make_uuid()),
-    ping_at_(in(env.settings->client.connect_timeout, now)) {}
+    ping_at_(in(env.settings->client.connect_timeout, now)),
+    since_(static_cast<std::uint32_t>(now.unix_seconds)) {}
 
 client::~client() {
   on_lost(false);
@@ -81,6 +83,7 @@ void client::handle(const protocol::padded_text& text, moment now, bool again) {
   auto good = codec_.decode(text, [&](const protocol::command& c) {
     if (again) return dispatch(c, now);
     metrics::commands.add(1, c.body.index());
+    if (runtime::trace::on()) trace_in(c);
     return within_rate(c, now) ? dispatch(c, now) : phase_ != phase::closed;
   });
   if (!good && phase_ != phase::closed) close(protocol::disconnect_code::bad_request);
@@ -148,6 +151,8 @@ void client::on_due(moment now) {
 void client::on(std::uint32_t, const protocol::pong_command&, moment now) {
   if (!awaiting_pong_) return;
   awaiting_pong_ = false;
+  auto took = std::chrono::duration_cast<std::chrono::microseconds>(now.steady - pinged_at_).count();
+  round_trip_us_ = static_cast<std::uint32_t>(std::clamp<std::int64_t>(took, 1, UINT32_MAX));
   // The next ping goes by the last one, so that the clients of a node stay spread over the interval.
   auto interval = env_.settings->client.ping_interval;
   ping_at_ =
@@ -168,6 +173,9 @@ void client::push(std::string_view channel, const protocol::push& what) {
 
 void client::refuse(std::uint32_t id, protocol::error_code code) {
   metrics::count_error(code);
+  if (runtime::trace::on())
+    trace_decision("refused", {}, "command " + std::to_string(id) + ": " + std::string(protocol::entry(code).name),
+                   static_cast<std::uint64_t>(code));
   send(id, protocol::error_reply{code});
 }
 
@@ -186,6 +194,10 @@ void client::close(std::uint16_t code, std::string_view reason) {
   metrics::count_disconnect(code);
   runtime::log::debug("connection", "closing a client",
                       {{"client", id_}, {"user", user_}, {"code", code}, {"reason", reason}});
+  if (runtime::trace::on()) trace_decision("closed", {}, reason, code);
+  if (code == static_cast<std::uint16_t>(protocol::disconnect_code::slow))
+    runtime::log::note_slow("connection", "a client did not read and was closed",
+                            {{"client", id_}, {"user", user_}});
   // A connection that the server ends is a clean end: nothing is left that could come back within a grace. Only a
   // client that stopped answering may have moved to another network.
   auto clean = code != static_cast<std::uint16_t>(protocol::disconnect_code::no_pong) &&

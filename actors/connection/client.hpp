@@ -9,6 +9,7 @@
 #include "actors/channel/router.hpp"
 #include "actors/connection/denials.hpp"
 #include "actors/connection/held_token.hpp"
+#include "actors/connection/library_names.hpp"
 #include "actors/connection/messages.hpp"
 #include "actors/connection/port.hpp"
 #include "actors/connection/rate_gate.hpp"
@@ -48,6 +49,7 @@ struct client_environment {
   denials denied{};                  ///< of users and tokens
   extension::host* actors = nullptr; ///< null: no channel has an actor
   const std::vector<std::unique_ptr<plexus::hooks>>* hooks = nullptr; ///< null: none, which costs nothing
+  library_names libraries{};
 };
 
 /// The time as both of its kinds: steady for timers, Unix seconds for tokens.
@@ -78,6 +80,7 @@ public:
   void on_server_unsubscribe(const server_unsubscribe& m);
   void on_server_refresh(const server_refresh& m, moment now);
   void on_depart(time_point when) { depart_at_ = when; }
+  void on_stay() { depart_at_ = {}; }
   /// The transport is gone.
   void on_lost(bool clean);
 
@@ -91,6 +94,28 @@ public:
   [[nodiscard]] bool connected() const noexcept { return phase_ == phase::connected; }
   [[nodiscard]] std::size_t subscriptions() const noexcept { return subs_.size(); }
   [[nodiscard]] caf::actor self() const;
+
+  /// For inspection: what is known besides.
+  struct facts {
+    std::int64_t since = 0;                  ///< Unix seconds
+    std::chrono::microseconds round_trip{0}; ///< of the last ping; 0: none yet
+    const client_library* library = nullptr; ///< what the client says it uses; null: nothing
+    std::string_view info;                   ///< JSON text or empty
+    std::int64_t expires_at = 0;             ///< Unix seconds; 0: never
+  };
+  [[nodiscard]] facts about() const noexcept {
+    return {since_, std::chrono::microseconds(round_trip_us_), library_, conn_info_, expires_at_};
+  }
+  struct subscription_facts {
+    const std::string& channel;
+    bool open = false; ///< the channel has answered
+    bool server_side = false;
+    std::int64_t expires_at = 0; ///< Unix seconds; 0: never
+  };
+  template <class Work>
+  void each_subscription(Work work) const {
+    for (auto& s : subs_) work(subscription_facts{s.channel, s.open, s.server_side, s.expires_at});
+  }
 
   std::size_t list_index = 0; ///< in `client_list`
 
@@ -197,6 +222,12 @@ private:
   [[nodiscard]] bool may(action what, std::string_view channel, const config::channel_options& options);
   [[nodiscard]] const std::shared_ptr<const protocol::client_info>& info();
 
+  // client_trace.cpp; while somebody watches
+  void trace_in(const protocol::command& c) const;
+  void trace_decision(std::string_view kind, std::string_view channel, std::string_view why,
+                      std::uint64_t code) const;
+  void trace_not_allowed(action what, std::string_view channel, const config::channel_options& options);
+
   client_environment& env_;
   session_id session_;
   const protocol::codec& codec_;
@@ -230,6 +261,9 @@ private:
   time_point depart_at_{};
   time_point expiry_close_at_{};
   std::int64_t expires_at_ = 0;
+  const client_library* library_ = nullptr;
+  std::uint32_t since_; ///< Unix seconds
+  std::uint32_t round_trip_us_ = 0;
 };
 
 } // namespace plexus::connection

@@ -1,6 +1,7 @@
 #include "actors/connection/client_internal.hpp"
 
 #include "actors/protocol/json.hpp"
+#include "actors/runtime/trace.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -26,9 +27,12 @@ bool client::may(action what, std::string_view channel, const config::channel_op
   auto* s = find(channel);
   who.subscribed = s && s->open;
   if (allowed(who, what, channel, options)) return true;
-  if (!s || !s->token || !s->token->can()) return false;
-  who.can = s->token->can();
-  return allowed(who, what, channel, options);
+  if (s && s->token && s->token->can()) {
+    who.can = s->token->can();
+    if (allowed(who, what, channel, options)) return true;
+  }
+  if (runtime::trace::on()) trace_not_allowed(what, channel, options);
+  return false;
 }
 
 const std::shared_ptr<const protocol::client_info>& client::info() {

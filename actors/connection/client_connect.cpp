@@ -55,6 +55,7 @@ bool client::within_rate(const protocol::command& c, moment now) {
 
 void client::on(std::uint32_t id, const protocol::connect_command& c, moment now) {
   auto& conf = env_.settings->client;
+  library_ = env_.libraries.find(c.name, c.version);
   claims who;
   insecure_ = conf.insecure;
   if (!c.token.empty()) {

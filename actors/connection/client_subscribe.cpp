@@ -1,4 +1,5 @@
 #include "actors/connection/client_internal.hpp"
+#include "actors/runtime/trace.hpp"
 
 namespace plexus::connection {
 
@@ -193,6 +194,9 @@ void client::on_sub_result(sub_result& m, moment now) {
   if (phase_ == phase::closed) return;
   auto* s = find(m.channel);
   if (!s || s->ticket != m.ticket) return;
+  if (m.error && runtime::trace::on())
+    trace_decision("subscription refused", m.channel, protocol::entry(*m.error).name,
+                   static_cast<std::uint64_t>(*m.error));
   auto index = static_cast<std::size_t>(s - subs_.data());
   auto behind = std::move(s->behind);
   if (m.error) {

@@ -51,6 +51,7 @@ caf::behavior connection_actor::make_behavior() {
         client_.on_depart(home().now() + std::chrono::milliseconds(m.delay_ms));
         rearm();
       },
+      [this](const stay&) { client_.on_stay(); },
   };
 }
 

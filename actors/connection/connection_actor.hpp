@@ -14,6 +14,8 @@ public:
                    const protocol::codec& codec);
   caf::behavior make_behavior() override;
   void on_exit() override;
+  [[nodiscard]] const client& state() const noexcept { return client_; }
+  [[nodiscard]] std::string label() const override { return client_.id(); }
 
 private:
   struct alarm final : runtime::timer {

@@ -25,6 +25,9 @@ public:
   /// Calls `work` for each connection of the user.
   void each_of(std::string_view user, const std::function<void(client&)>& work) const;
   void each(const std::function<void(client&)>& work) const;
+  /// For those who walk with pauses: from the end to the begin. Who leaves meanwhile may bring one that was seen to
+  /// a lower place, so one may come twice; nobody who stays is left out.
+  [[nodiscard]] client& at(std::size_t place) const noexcept { return *all_[place]; }
 
   /// `who` lives by a token of this `jti`, for the connection or a subscription. `id` stays where it is until
   /// `let_go`.

@@ -77,6 +77,9 @@ struct depart {
   std::uint32_t delay_ms = 0;
 };
 
+/// The drain was called off.
+struct stay {};
+
 } // namespace plexus::connection
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(plexus::connection::inbound)
@@ -90,3 +93,4 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(plexus::connection::server_unsubscribe)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(plexus::connection::server_refresh)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(plexus::connection::recheck)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(plexus::connection::depart)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(plexus::connection::stay)

@@ -40,6 +40,7 @@ struct claims {
   std::optional<std::int64_t> issued_at;
   std::vector<token_sub> subs; ///< from `channels` and `subs`; `subs` wins
   rights can;
+  std::string admin; ///< "read" or "write": what its holder may do over the admin WebSocket; empty: nothing
 };
 
 enum class token_fault : std::uint8_t {

@@ -117,6 +117,7 @@ std::variant<claims, token_fault> judged(const json& body, const config::token_s
   out.expires_at = time_claim(body, "exp", rounding::down);
   out.issued_at = time_claim(body, "iat", rounding::down);
   out.subs = subs_claim(body);
+  out.admin = text_claim(body, "admin");
   if (const auto can = body.find("can"); can != body.end()) out.can = rights_of(*can);
   if (minded == expiry::ignored) out.expires_at.reset();
   if (out.expires_at && *out.expires_at <= now) return token_fault::expired; // last: everything else is good

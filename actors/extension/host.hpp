@@ -70,6 +70,8 @@ public:
   void tick();
   /// Hands all actors over, where there is another node, and takes no new ones. `done` on loop 0.
   void drain(runtime::task done);
+  /// The drain was called off: takes new ones again. Any thread.
+  void stay() { draining_ = false; }
   /// Gives all back without a successor: the node ends. `done` on loop 0.
   void let_go(runtime::task done);
   /// Moves one actor that lives here to another node; `done` on the calling loop with an empty string or why not.

@@ -5,7 +5,10 @@
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <atomic>
+#include <deque>
+#include <mutex>
 
 namespace plexus::runtime::log {
 
@@ -78,9 +81,69 @@ std::string json_text(std::string_view text) {
   return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
+struct shelf {
+  std::mutex mutex;
+  std::deque<line> lines;
+  std::uint64_t last = 0;
+  std::atomic<std::chrono::steady_clock::rep> all_until{0};
+};
+
+shelf& the_shelf() {
+  static auto* s = new shelf; // threads may log until the very end
+  return *s;
+}
+
+void keep(std::string_view how, std::string_view part, std::string_view event, fields what) {
+  line l;
+  l.time =
+      std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch());
+  l.level = how;
+  l.part = part;
+  l.event = event;
+  for (auto& f : what) l.fields.emplace_back(f.name, f.value);
+  auto& s = the_shelf();
+  std::lock_guard guard(s.mutex);
+  l.number = ++s.last;
+  s.lines.push_back(std::move(l));
+  if (s.lines.size() > kept_lines) s.lines.pop_front();
+}
+
+constexpr std::string_view level_names[] = {"trace", "debug", "info", "warn", "error"};
+
+bool is_kept(config::log_level l) noexcept {
+  if (l >= config::log_level::warn) return true;
+  auto until = the_shelf().all_until.load(std::memory_order_relaxed);
+  return until != 0 && std::chrono::steady_clock::now().time_since_epoch().count() < until;
+}
+
+std::atomic<config::log_level> level_now{config::log_level::info};
+
 } // namespace
 
+std::vector<line> recent(std::uint64_t after, std::size_t most) {
+  auto& s = the_shelf();
+  std::lock_guard guard(s.mutex);
+  std::vector<line> out;
+  for (auto i = s.lines.rbegin(); i != s.lines.rend() && i->number > after && out.size() < most; ++i)
+    out.push_back(*i);
+  std::reverse(out.begin(), out.end());
+  return out;
+}
+
+void keep_all_until(std::chrono::steady_clock::time_point until) {
+  the_shelf().all_until = until.time_since_epoch().count();
+}
+
+void note_slow(std::string_view part, std::string_view event, fields what) {
+  keep("slow", part, event, what);
+}
+
+config::log_level level() noexcept {
+  return level_now;
+}
+
 void configure(const config::log_section& how) {
+  level_now = how.level;
   as_json = how.format == config::log_format::json;
   auto& to = how.output == config::log_output::standard_output ? standard_output() : standard_error();
   to.set_level(level_of(how.level));
@@ -94,6 +157,7 @@ bool enabled(config::log_level level) noexcept {
 
 void write(config::log_level level, std::string_view part, std::string_view event, fields what) {
   if (!enabled(level)) return;
+  if (is_kept(level)) keep(level_names[static_cast<std::size_t>(level)], part, event, what);
   std::string line;
   if (as_json) {
     line = "\"part\":" + json_text(part) + ",\"event\":" + json_text(event);

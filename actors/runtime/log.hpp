@@ -4,10 +4,13 @@
 
 #include "config/settings.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <initializer_list>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace plexus::runtime::log {
 
@@ -33,6 +36,27 @@ void configure(const config::log_section& how);
 
 /// `part`: the subsystem (`transport`, `node`, ...). Any thread.
 void write(config::log_level level, std::string_view part, std::string_view event, fields what = {});
+
+// What was logged lately, for inspection: warnings, errors and what was slow always, the rest while somebody
+// watches.
+
+struct line {
+  std::uint64_t number = 0;          ///< rises by one a line kept
+  std::chrono::milliseconds time{0}; ///< since 1970
+  std::string level;                 ///< as `log.level` takes it, or "slow"
+  std::string part, event;
+  std::vector<std::pair<std::string, std::string>> fields;
+};
+
+inline constexpr std::size_t kept_lines = 500;
+/// Those with a number above `after`, the newest `most` of them. Any thread.
+std::vector<line> recent(std::uint64_t after, std::size_t most);
+/// Until then lines of every level that is written are kept. Any thread.
+void keep_all_until(std::chrono::steady_clock::time_point until);
+/// Something took longer than it should: kept for those who look, not written. Any thread.
+void note_slow(std::string_view part, std::string_view event, fields what);
+/// The level in use.
+[[nodiscard]] config::log_level level() noexcept;
 
 inline void debug(std::string_view part, std::string_view event, fields what = {}) {
   write(config::log_level::debug, part, event, what);

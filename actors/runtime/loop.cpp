@@ -2,6 +2,7 @@
 
 #include "actors/runtime/log.hpp"
 #include "actors/runtime/metrics.hpp"
+#include "actors/runtime/pinned_actor.hpp"
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
@@ -24,6 +25,7 @@ constexpr std::chrono::milliseconds longest_gathering{4};
 // Of each turn for what can wait; with nothing else to do one turn follows the other.
 constexpr std::chrono::microseconds patient_slice{1000}, busy_slice{200};
 constexpr std::size_t messages_a_resume = 100;
+constexpr std::chrono::milliseconds slow_turn{50}; // whoever watches is told
 
 thread_local loop* current_loop = nullptr;
 
@@ -153,7 +155,31 @@ void loop::turn(bool wait) {
   }
   for (auto& hook : flush_hooks_) guarded("a flush", hook);
   run_patient(busy ? busy_slice : patient_slice);
-  turn_seconds.observe(std::chrono::duration<double>(clock::now() - woke).count());
+  const std::chrono::duration<double> took = clock::now() - woke;
+  turn_seconds.observe(took.count());
+  if (took > slow_turn)
+    log::note_slow("runtime", "a turn of an event loop took long",
+                   {{"loop", index_}, {"milliseconds", took.count() * 1000}});
+}
+
+std::size_t loop::in_inbox() {
+  std::lock_guard guard(inbox_mutex_);
+  return inbox_.size();
+}
+
+void loop::watch_handlers(clock::time_point until) {
+  watched_until_ = until;
+  if (!times_) times_ = std::make_unique<handler_times>(now());
+}
+
+caf::resumable::resume_result loop::timed_resume(caf::resumable& r) {
+  auto begin = clock::now();
+  auto result = r.resume(this, messages_a_resume);
+  auto end = clock::now();
+  if (auto* actor = dynamic_cast<pinned_actor*>(&r))
+    if (times_->add(actor->kind(), end - begin)) times_->keep(actor->kind(), actor->label(), end - begin);
+  if (end > watched_until_) times_.reset();
+  return result;
 }
 
 std::size_t loop::run_ready() {
@@ -161,7 +187,7 @@ std::size_t loop::run_ready() {
   for (auto left = count; left > 0; --left) {
     auto* r = ready_.front();
     ready_.pop_front();
-    switch (r->resume(this, messages_a_resume)) {
+    switch (times_ ? timed_resume(*r) : r->resume(this, messages_a_resume)) {
     case caf::resumable::resume_later:
       ready_.push_back(r);
       break;

@@ -6,11 +6,13 @@
 // A turn: completed I/O and the inbox, timers, runnable actors, round after round within a budget; then the flush
 // hooks; then a slice of what can wait; then sleep. Everything on a loop runs on its one thread and needs no locks.
 
+#include "actors/runtime/handler_times.hpp"
 #include "actors/runtime/poller.hpp"
 #include "actors/runtime/task.hpp"
 #include "actors/runtime/timer_wheel.hpp"
 
 #include <caf/execution_unit.hpp>
+#include <caf/resumable.hpp>
 
 #include <atomic>
 #include <chrono>
@@ -79,6 +81,16 @@ public:
   /// Any thread. The loop ends after the turn under way.
   void stop();
 
+  /// For inspection, on the loop's thread: actors with messages to handle, and timers armed.
+  [[nodiscard]] std::size_t ready() const noexcept { return ready_.size(); }
+  [[nodiscard]] std::size_t armed() const noexcept { return timers_.armed(); }
+  /// What other threads have handed over and this one has not taken. Any thread.
+  [[nodiscard]] std::size_t in_inbox();
+  /// From now until `until` the time that actors take is measured. On the loop's thread.
+  void watch_handlers(clock::time_point until);
+  /// Null while nobody watches.
+  [[nodiscard]] const handler_times* handlers() const noexcept { return times_.get(); }
+
   /// For CAF: `ready` has messages to handle.
   void exec_later(caf::resumable* ready) override;
 
@@ -88,6 +100,7 @@ private:
   void run_patient(clock::duration slice);
   std::size_t drain_inbox();
   void schedule_tick();
+  caf::resumable::resume_result timed_resume(caf::resumable& r);
   template <class F>
   void guarded(const char* what, F&& work) noexcept;
 
@@ -103,6 +116,8 @@ private:
   std::atomic<bool> stopping_{false};
 
   std::deque<caf::resumable*> ready_;
+  std::unique_ptr<handler_times> times_; ///< while somebody watches
+  clock::time_point watched_until_{};
   std::vector<task> deferred_, deferred_running_;
   std::deque<task> patient_;
   std::vector<std::function<void()>> flush_hooks_;

@@ -152,6 +152,33 @@ std::uint64_t histogram::count() const noexcept {
   return sum;
 }
 
+std::vector<reading> read(std::span<const std::string_view> names) {
+  std::vector<reading> out;
+  auto& b = the_book();
+  std::lock_guard guard(b.mutex);
+  for (auto name : names) {
+    auto found = std::find_if(b.definitions.begin(), b.definitions.end(), [&](auto& d) { return d.name == name; });
+    if (found == b.definitions.end()) continue;
+    auto& d = *found;
+    if (d.what == definition::kind::histogram) {
+      reading r{d.name, {}, 0, d.bounds, {}};
+      for (std::size_t i = 0; i <= d.bounds.size(); ++i) {
+        r.observed.push_back(total_locked(b, d.first + i));
+        r.value += static_cast<double>(r.observed.back());
+      }
+      out.push_back(std::move(r));
+      continue;
+    }
+    for (std::size_t i = 0; i < std::max<std::size_t>(d.values.size(), 1); ++i) {
+      auto v = total_locked(b, d.first + i);
+      auto value = d.what == definition::kind::gauge ? static_cast<double>(static_cast<std::int64_t>(v))
+                                                     : static_cast<double>(v);
+      out.push_back({d.name, d.values.empty() ? std::string() : d.values[i], value, {}, {}});
+    }
+  }
+  return out;
+}
+
 std::string render(const std::vector<sample>& extra) {
   std::vector<prometheus::MetricFamily> families;
   auto& b = the_book();

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <initializer_list>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -53,6 +54,17 @@ private:
   std::vector<double> bounds_;
   std::size_t first_; ///< buckets, then the overflow bucket, then the sum in nanounits
 };
+
+/// One metric as it stands. A counter with a label has one for each of the label's values.
+struct reading {
+  std::string name;
+  std::string label;                   ///< the label's value; empty: none
+  double value = 0;                    ///< of a histogram: how many were observed
+  std::vector<double> bounds;          ///< of a histogram, upper ones
+  std::vector<std::uint64_t> observed; ///< by bucket, one more than `bounds`: the last is beyond them
+};
+/// The metrics of these names, in their order; of one that isn't there, nothing. Any thread.
+std::vector<reading> read(std::span<const std::string_view> names);
 
 /// All metrics in Prometheus' text format, and `extra`. Any thread.
 std::string render(const std::vector<sample>& extra);

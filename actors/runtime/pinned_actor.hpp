@@ -9,6 +9,7 @@
 #include <caf/actor_system.hpp>
 #include <caf/event_based_actor.hpp>
 
+#include <string>
 #include <string_view>
 #include <utility>
 
@@ -26,6 +27,9 @@ public:
   using caf::event_based_actor::enqueue;
 
   [[nodiscard]] loop& home() const noexcept { return home_; }
+  [[nodiscard]] std::string_view kind() const noexcept { return kind_; }
+  /// Which of its kind it is, for people; on its loop.
+  [[nodiscard]] virtual std::string label() const { return {}; }
 
 protected:
   /// True in `on_exit` when a handler's exception ends the actor.
