@@ -10,6 +10,8 @@
 
 namespace plexus::transport {
 
+class socket_service;
+
 /// Made once before the loops start, read by all of them.
 class site {
 public:
@@ -25,6 +27,11 @@ public:
     return !internal && (websocket_.empty() || path == websocket_);
   }
 
+  /// WebSockets at exactly this path are the service's.
+  void add_socket(std::string path, port where, std::shared_ptr<socket_service> who);
+  /// Null: nobody's.
+  [[nodiscard]] socket_service* find_socket(std::string_view path, bool internal) const noexcept;
+
   /// Null: nobody.
   [[nodiscard]] http::handler* find(std::string_view path, bool internal) const noexcept;
 
@@ -34,7 +41,14 @@ private:
     port where;
     std::shared_ptr<http::handler> who;
   };
+  struct socket_route {
+    std::string path;
+    port where;
+    std::shared_ptr<socket_service> who;
+  };
+  [[nodiscard]] bool shown(port where, bool internal) const noexcept;
   std::vector<route> routes_;
+  std::vector<socket_route> sockets_;
   std::string websocket_ = "/connection/websocket";
   bool has_internal_ = false;
 };

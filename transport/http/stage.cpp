@@ -247,6 +247,10 @@ void http_stage::dispatch() {
     if (for_pages && !admit_origin(what)) return;
     if (what.path.starts_with(client_paths) && what.method != "OPTIONS" && !may_connect()) return;
   }
+  if (auto* service = owner_.routes().find_socket(what.path, internal_)) {
+    open_service(*service, what);
+    return;
+  }
   if (owner_.routes().is_websocket(what.path, internal_)) {
     upgrade(what);
     return;

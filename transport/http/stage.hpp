@@ -13,6 +13,7 @@
 
 namespace plexus::transport {
 class loop_transport;
+class socket_service;
 }
 
 namespace plexus::transport::http {
@@ -49,6 +50,8 @@ private:
   /// For the paths that pages of other origins ask. False: it was answered.
   bool admit_origin(const request& what);
   void open_stream(const request& what);
+  /// The handshake of a WebSocket that is no client's.
+  void open_service(socket_service& service, const request& what);
   /// True and counted when another client fits; else it was refused.
   bool take_place();
   /// Once the headers are there. False: refused, the body is larger than its path allows.
