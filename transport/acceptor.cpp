@@ -32,7 +32,8 @@ acceptor::acceptor(runtime::loop& home, const std::vector<loop_transport*>& loop
     if (::getsockname(inherited, reinterpret_cast<sockaddr*>(&here), &length) != 0 ||
         (here.ss_family != AF_INET && here.ss_family != AF_INET6))
       throw std::runtime_error("the socket that this process was given is no TCP socket");
-    listener_.assign(here.ss_family == AF_INET6 ? boost::asio::ip::tcp::v6() : boost::asio::ip::tcp::v4(), inherited);
+    listener_.assign(here.ss_family == AF_INET6 ? boost::asio::ip::tcp::v6() : boost::asio::ip::tcp::v4(),
+                     inherited);
   }
   listener_.non_blocking(true);
   port_ = listener_.local_endpoint().port();

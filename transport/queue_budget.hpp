@@ -1,8 +1,8 @@
 #pragma once
 // The bound on what all queues of the node hold together (`node.max_queue_memory`). Counted is the memory really
 // held: a piece that many sockets of a loop wait for is in memory once, and counted once; what TLS has encrypted
-// ahead of a socket is that socket's own. Each loop keeps its sum by itself and shows it at the end of its turns, so
-// that a delivery costs nothing here.
+// ahead of a socket is that socket's own. Each loop keeps its sum by itself and shows it at the end of its turns,
+// so that a delivery costs nothing here.
 
 #include <atomic>
 #include <chrono>
