@@ -16,7 +16,7 @@ struct reload_plan {
 };
 
 /// `fresh` must be checked already. Pure; any thread. Live are `client`, `channels`, `api`, `log`,
-/// `demo`, and `listen` without address and port.
+/// `demo`, `admin`, and `listen` without address and port.
 reload_plan plan_reload(const settings& running, const settings& fresh);
 
 } // namespace plexus::config

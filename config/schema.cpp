@@ -187,9 +187,9 @@ std::vector<key> make_keys() {
 
   section root{all, "", live, [](auto& s) -> decltype(auto) { return (s); }};
   root("demo", &settings::demo);
+  root("admin.secret", &settings::admin_secret).hidden();
   section fixed{all, "", restart, [](auto& s) -> decltype(auto) { return (s); }};
   fixed("plugins", &settings::plugins);
-  fixed("admin.secret", &settings::admin_secret).hidden().not_served();
 
   for (const auto& o : options())
     all.push_back({"channels.default." + o.path, o.text, o.expected,

@@ -9,7 +9,8 @@ namespace plexus::node {
 
 namespace {
 
-std::string fault_of(const extension::plugins& known, const std::string& key, const config::channel_options& options) {
+std::string fault_of(const extension::plugins& known, const std::string& key,
+                     const config::channel_options& options) {
   if (options.actor.empty() || known.find(options.actor)) return {};
   const auto names = known.names();
   return key + ".actor: found \"" + options.actor + "\", expected " +

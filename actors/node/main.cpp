@@ -1,6 +1,7 @@
-// `plexus serve | check | token | version`: the command line. What it means is in docs/operations.md.
+// `plexus serve | check | token | admin | top | version`: the command line. What it means is in docs/operations.md.
 
 #include "actors/connection/token.hpp"
+#include "actors/node/admin_cli.hpp"
 #include "actors/node/health_command.hpp"
 #include "actors/node/node.hpp"
 #include "actors/runtime/log.hpp"
@@ -260,6 +261,12 @@ int main(int count, char** words) {
   add_source(*health_command, how.from);
   health_command->add_flag("--ready", how.ready, "whether it wants new clients, instead of whether it lives");
   health_command->add_option("--timeout-ms", how.timeout_ms, "for the answer")->capture_default_str();
+  node::admin_cli administration(app, [](const std::string& from, const std::vector<std::string>& set) {
+    options source;
+    source.file = from;
+    source.set = set;
+    return read_settings(source, false);
+  });
 
   auto* version_command = app.add_subcommand("version", "print the version");
   try {
@@ -270,6 +277,7 @@ int main(int count, char** words) {
   if (*check_command) return check(file);
   if (*token_command) return token(asked);
   if (*health_command) return health(how);
+  if (administration.chosen()) return administration.run();
   if (*version_command) {
     std::cout << "plexus " << PLEXUS_VERSION << "\n";
     return 0;

@@ -118,8 +118,8 @@ node::parts::parts(const config::settings& s, const inherited_sockets& given) :
     transport_actors.push_back(runtime::spawn_on<transport::transport_actor>(loops.at(i), *transports.back()));
   }
   channels.connect_transports(transport_actors);
-  actors = std::make_unique<extension::host>(
-      extension::host_setup{loops, *plane, plugins, around, settings.get(), nodes.uid(), redis ? &others : nullptr});
+  actors = std::make_unique<extension::host>(extension::host_setup{loops, *plane, plugins, around, settings.get(),
+                                                                   nodes.uid(), redis ? &others : nullptr});
   nodes.serve(actor_network::subject, [this](std::string_view body, cluster::cluster::respond respond) {
     actors->asked(body, std::move(respond));
   });
@@ -131,11 +131,21 @@ node::parts::parts(const config::settings& s, const inherited_sockets& given) :
     all.push_back(transports[i].get());
     transports[i]->set_front(front);
     transports[i]->connect(std::make_unique<connection::client_environment>(
-        connection::client_environment{loops.at(i), *transports[i], transport_actors[i], channels, clients,
-                                       settings.get(), settings.verifier(), "Plexus " PLEXUS_VERSION, uid,
-                                       {}, actors.get(), plugins.all_hooks().empty() ? nullptr : &plugins.all_hooks()}));
+        connection::client_environment{loops.at(i),
+                                       *transports[i],
+                                       transport_actors[i],
+                                       channels,
+                                       clients,
+                                       settings.get(),
+                                       settings.verifier(),
+                                       "Plexus " PLEXUS_VERSION,
+                                       uid,
+                                       {},
+                                       actors.get(),
+                                       plugins.all_hooks().empty() ? nullptr : &plugins.all_hooks()}));
   }
   sessions.connect(all);
+  add_inspection();
   auto from = usable(given, s);
   auto sockets = machine.open_files - std::min<std::size_t>(machine.open_files / 4, 64);
   public_port = std::make_unique<transport::acceptor>(loops.at(0), all, s.listen.address, s.listen.port, false,
@@ -163,43 +173,51 @@ void node::parts::give_advice() {
   for (auto& each : runtime::advise(machine, what)) runtime::log::warn("node", each.what, {{"set", each.set}});
 }
 
+std::vector<transport::obstacle> node::parts::obstacles() const {
+  std::vector<transport::obstacle> out;
+  if (now == phase::drained)
+    out.push_back({"node", "drained: an operator has told the node to take no clients"});
+  else if (limit.leaving)
+    out.push_back({"node", "draining: the node was told to stop"});
+  if (limit.clients >= limit.max) out.push_back({"connections", "as many clients as the node may have"});
+  if (auto health = plane->check(); !health.ready) out.push_back({"backplane", health.message});
+  return out;
+}
+
+std::vector<runtime::metrics::sample> node::parts::samples() const {
+  auto uptime = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+  std::vector<runtime::metrics::sample> out{
+      {"plexus_uptime_seconds", "Since the start.", uptime, false},
+      {"plexus_clients_max", "Clients that this node takes.", static_cast<double>(limit.max), false},
+      {"plexus_clients_ratio", "Clients of those that this node takes, 0 to 1.",
+       static_cast<double>(limit.clients) / static_cast<double>(std::max<std::size_t>(limit.max, 1)), false},
+      {"plexus_ready", "1 while new clients are wanted, as /health/ready says.", obstacles().empty() ? 1.0 : 0.0,
+       false}};
+  for (auto& used : runtime::process_samples()) out.push_back(std::move(used));
+  if (auto end = certificate_not_after.load())
+    out.push_back({"plexus_tls_certificate_not_after_seconds", "When the certificate ends, in seconds since 1970.",
+                   static_cast<double>(end), false});
+  if (redis) {
+    auto more = redis->samples();
+    out.insert(out.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
+  }
+  return out;
+}
+
 void node::parts::add_routes() {
   using where = transport::site::port;
-  auto obstacles = [this] {
-    std::vector<transport::obstacle> out;
-    if (limit.leaving) out.push_back({"node", "draining: the node was told to stop"});
-    if (limit.clients >= limit.max) out.push_back({"connections", "as many clients as the node may have"});
-    if (auto health = plane->check(); !health.ready) out.push_back({"backplane", health.message});
-    return out;
-  };
   auto get = [this] { return settings.get(); };
   auto api = std::make_shared<transport::api::api_handler>(
       loops, channels, clients, *plane, nodes, get, transport::api::node_identity{uid, name, PLEXUS_VERSION});
   site.add("/api", where::internal_first, api);
   site.add("/api/openapi.json", where::internal_first, std::make_shared<transport::api::openapi_handler>());
   site.add("/api/", where::internal_first, api);
-  site.add("/health/", where::internal_first, std::make_shared<transport::health_handler>(obstacles));
-  site.add(
-      "/metrics", where::internal_first, std::make_shared<transport::metrics_handler>([this, obstacles] {
-        auto uptime = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
-        std::vector<runtime::metrics::sample> out{
-            {"plexus_uptime_seconds", "Since the start.", uptime, false},
-            {"plexus_clients_max", "Clients that this node takes.", static_cast<double>(limit.max), false},
-            {"plexus_clients_ratio", "Clients of those that this node takes, 0 to 1.",
-             static_cast<double>(limit.clients) / static_cast<double>(std::max<std::size_t>(limit.max, 1)), false},
-            {"plexus_ready", "1 while new clients are wanted, as /health/ready says.",
-             obstacles().empty() ? 1.0 : 0.0, false}};
-        for (auto& used : runtime::process_samples()) out.push_back(std::move(used));
-        if (auto end = certificate_not_after.load())
-          out.push_back({"plexus_tls_certificate_not_after_seconds",
-                         "When the certificate ends, in seconds since 1970.", static_cast<double>(end), false});
-        if (redis) {
-          auto more = redis->samples();
-          out.insert(out.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
-        }
-        return out;
-      }));
-  site.add("/emulation", where::public_only, std::make_shared<transport::emulation_handler>(sessions_anywhere, get));
+  site.add("/health/", where::internal_first,
+           std::make_shared<transport::health_handler>([this] { return obstacles(); }));
+  site.add("/metrics", where::internal_first,
+           std::make_shared<transport::metrics_handler>([this] { return samples(); }));
+  site.add("/emulation", where::public_only,
+           std::make_shared<transport::emulation_handler>(sessions_anywhere, get));
   auto demo = std::make_shared<transport::demo_handler>(get);
   site.add("/", where::public_only, demo);
   site.add("/demo/", where::public_only, demo);
@@ -235,7 +253,7 @@ transport::front::rules_ptr node::parts::make_front(const config::listen_section
   return transport::front::make_rules(from, tls);
 }
 
-void node::parts::apply(const config::settings& fresh) {
+config::reload_plan node::parts::apply(const config::settings& fresh) {
   auto plan = config::plan_reload(*settings.get(), completed(fresh, machine));
   settings.replace(plan.merged);
   auto current = settings.get();
@@ -256,6 +274,7 @@ void node::parts::apply(const config::settings& fresh) {
   };
   runtime::log::info("node", "configuration read again",
                      {{"applied", join(plan.applied)}, {"needs_restart", join(plan.restart)}});
+  return plan;
 }
 
 } // namespace plexus::node

@@ -1,6 +1,9 @@
 #pragma once
 // What a node is made of, in the order it is made. Inside actors/node only.
 
+#include "actors/admin/host.hpp"
+#include "actors/admin/peers.hpp"
+#include "actors/admin/service.hpp"
 #include "actors/channel/channel_actor.hpp"
 #include "actors/channel/router.hpp"
 #include "actors/cluster/cluster.hpp"
@@ -15,13 +18,16 @@
 #include "backplane/memory_backplane.hpp"
 #include "backplane/memory_store.hpp"
 #include "backplane/redis/redis_backplane.hpp"
+#include "config/reload.hpp"
 #include "transport/acceptor.hpp"
 #include "transport/loop_transport.hpp"
+#include "transport/operations/operations_handler.hpp"
 #include "transport/stream/cluster_sessions.hpp"
 
 #include <boost/asio/signal_set.hpp>
 
 #include <atomic>
+#include <variant>
 
 namespace plexus::node {
 
@@ -108,10 +114,14 @@ struct node::parts {
   transport::tls::context_ptr tls;                 ///< null: the public port speaks plain text; loop 0
   std::atomic<long long> certificate_not_after{0}; ///< seconds since 1970; 0: none
   std::unique_ptr<transport::acceptor> public_port, internal_port;
+  std::unique_ptr<admin::host> looked_at;
+  std::unique_ptr<admin::peers> admin_peers;
+  std::shared_ptr<admin::service> inspection;
 
   // Loop 0 only.
-  enum class phase { serving, draining, leaving, ended };
-  phase now = phase::serving;
+  /// drained: told to take nobody and send all away, but not to end; inspection does that and undoes it.
+  enum class phase { serving, drained, draining, leaving, ended };
+  std::atomic<phase> now = phase::serving; ///< changed on loop 0
   std::unique_ptr<boost::asio::signal_set> signals;
   reader reload;
   /// Once a second: what the backplane and the drain need.
@@ -152,7 +162,16 @@ struct node::parts {
   /// Closes what is open and takes leave of the other nodes; then `stop`, at the latest after `farewell_time`.
   void end();
   void stop();
-  void apply(const config::settings& fresh);
+  /// On loop 0; a sentence where it can't be, empty: done.
+  std::string rest(bool on);
+  /// Reads the configuration again, as SIGHUP asks. A sentence where it has faults.
+  std::variant<config::reload_plan, std::string> read_again();
+  config::reload_plan apply(const config::settings& fresh);
+  void add_inspection();
+  /// Why the node isn't ready; any thread.
+  [[nodiscard]] std::vector<transport::obstacle> obstacles() const;
+  /// What is asked for at a scrape; any thread.
+  [[nodiscard]] std::vector<runtime::metrics::sample> samples() const;
   /// What the public port goes by, with the certificate as its files say now. Where they can't be used: the one
   /// before, and an error in the log.
   transport::front::rules_ptr make_front(const config::listen_section& from);

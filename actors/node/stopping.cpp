@@ -19,25 +19,31 @@ void node::parts::wait_for_signal() {
 
 void node::parts::on_signal(int which) {
   if (which == SIGHUP) {
-    auto fresh = reload ? reload() : nullptr;
-    if (!fresh) return;
-    // The plugins are those of the start.
-    if (const auto wrong = actor_fault(plugins, *fresh); wrong.empty())
-      apply(*fresh);
-    else
-      runtime::log::error("node", "the configuration has faults; the one before stays", {{"fault", wrong}});
+    read_again();
     return;
   }
   if (which == SIGUSR2) {
     start_successor();
     return;
   }
-  if (now == phase::serving)
+  if (now == phase::serving || now == phase::drained)
     drain(false);
   else if (now == phase::draining)
     end();
   else
     stop();
+}
+
+std::variant<config::reload_plan, std::string> node::parts::read_again() {
+  const std::string stays = "the configuration has faults; the one before stays";
+  auto fresh = reload ? reload() : nullptr;
+  if (!fresh) return stays + ", see the log";
+  // The plugins are those of the start.
+  if (const auto wrong = actor_fault(plugins, *fresh); !wrong.empty()) {
+    runtime::log::error("node", stays, {{"fault", wrong}});
+    return stays + ": " + wrong;
+  }
+  return apply(*fresh);
 }
 
 // In a container the first process is the container: when it ends, its successor ends too.
@@ -77,12 +83,13 @@ void node::parts::pulse() {
   next_tick = loops.at(0).now() + std::chrono::seconds(1);
   plane->tick();
   actors->tick();
+  inspection->tick();
   // All loops have the same ones: without any, none is woken.
   if (transports[0]->environment().denied.size() > 0)
     loops.on_each([this](runtime::loop& l) { transports[l.index()]->environment().denied.expire(unix_time()); },
                   {});
   give_memory_back();
-  if (now == phase::serving) loops.at(0).arm(timer, next_tick);
+  if (now == phase::serving || now == phase::drained) loops.at(0).arm(timer, next_tick);
 }
 
 // Everyone is told to go, one after the other: they come again at once, and the other nodes want to live too.

@@ -30,20 +30,20 @@ TEST_CASE("live keys are taken over, the others wait for a restart and keep thei
   fresh.api.key = "k";
   fresh.log.level = log_level::debug;
   fresh.demo = true;
+  fresh.admin_secret = "s";
   auto merged = fresh; // all that is live
   fresh.node.name = "other";
   fresh.listen.port = 1;
   fresh.internal.address = "::1";
   fresh.backplane.password = "p";
   fresh.plugins = {"x"};
-  fresh.admin_secret = "s";
 
   const auto plan = plan_reload(running, fresh);
   CHECK(plan.merged == merged);
   CHECK(plan.applied == lines{"client.allowed_origins", "client.ping_interval", "client.token.hmac_secret",
-                              "client.rate.burst", "api.key", "log.level", "demo"});
+                              "client.rate.burst", "api.key", "log.level", "demo", "admin.secret"});
   CHECK(plan.restart ==
-        lines{"node.name", "listen.port", "internal.address", "backplane.password", "plugins", "admin.secret"});
+        lines{"node.name", "listen.port", "internal.address", "backplane.password", "plugins"});
 }
 
 TEST_CASE("namespaces come, change and go") {

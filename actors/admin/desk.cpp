@@ -1,0 +1,52 @@
+#include "actors/admin/desk.hpp"
+
+#include <nlohmann/json.hpp>
+
+namespace plexus::admin {
+
+desk::desk(const environment& env) : env_(env), traces_(env) {}
+
+void desk::tick() {
+  recorder_.tick(runtime::loop::clock::now());
+  traces_.tick(runtime::loop::clock::now());
+}
+
+void desk::run(std::string_view method, const json& with, answered done) {
+  using handler = void (desk::*)(params&, answered);
+  static const std::map<std::string_view, handler> all{
+      {"node", &desk::node},
+      {"past", &desk::past},
+      {"logs", &desk::logs},
+      {"connections", &desk::connections},
+      {"connection", &desk::connection},
+      {"channels", &desk::channels},
+      {"channel", &desk::channel_here},
+      {"channel_log", &desk::channel_log},
+      {"actors", &desk::actors},
+      {"backplane", &desk::backplane},
+      {"trace", &desk::trace},
+      {"disconnect", &desk::disconnect},
+      {"unsubscribe", &desk::unsubscribe},
+      {"publish", &desk::publish},
+      {"block_user", &desk::block_user},
+      {"unblock_user", &desk::unblock_user},
+      {"log_level", &desk::log_level},
+      {"reload", &desk::reload},
+      {"drain", &desk::drain},
+      {"undrain", &desk::undrain},
+      {"move", &desk::move},
+  };
+  auto found = all.find(method);
+  if (found == all.end()) {
+    done(error_of(protocol::error_code::method_not_found));
+    return;
+  }
+  try {
+    params p(with);
+    (this->*found->second)(p, done);
+  } catch (const refusal& why) {
+    done(error_of(why));
+  }
+}
+
+} // namespace plexus::admin

@@ -1,0 +1,222 @@
+// Of desk: the channels in use here.
+
+#include "actors/admin/desk.hpp"
+#include "actors/admin/pages.hpp"
+#include "actors/admin/walk.hpp"
+#include "actors/channel/channel_actor.hpp"
+#include "transport/api/channel_commands.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+
+namespace plexus::admin {
+
+namespace {
+
+using channel::channel_actor;
+
+constexpr std::size_t shown_members = 100;
+
+/// Control characters and what isn't configured are told before a channel's actor is made for them.
+void check(const environment& env, const std::string& name) {
+  if (auto fault = transport::api::check_channel(*env.node.settings(), name))
+    throw refusal{*fault, std::string(protocol::entry(*fault).name)};
+}
+
+json position_of(const protocol::position& at) {
+  if (at.epoch.empty()) return nullptr;
+  return {{"offset", at.offset}, {"epoch", at.epoch}};
+}
+
+json row_of(const channel::channel_table::entry& e, const channel::channel& c,
+            std::chrono::steady_clock::time_point now) {
+  const auto about = c.about(now);
+  return {{"channel", c.name()},
+          {"subscribers", c.subscribers()},
+          {"publications_per_second", about.per_second},
+          {"publications", about.publications},
+          {"bytes", about.bytes},
+          {"position", position_of(about.top)},
+          {"mailbox", e.in_mailbox},
+          {"nodes", 1}};
+}
+
+class channel_walker final : public walker {
+public:
+  channel_walker(const environment& env, runtime::loop& on, std::string pattern, std::string sort,
+                 std::size_t limit, const sort_key* after) :
+      page(limit, after),
+      table_(env.channels.table(on)),
+      pattern_(std::move(pattern)),
+      sort_(std::move(sort)),
+      begin_(page) {}
+
+  bool step() override {
+    const auto& all = table_.all();
+    if (all.bucket_count() != buckets_) { // it was rehashed: everything stands somewhere else
+      buckets_ = all.bucket_count();
+      bucket_ = 0;
+      page = begin_;
+    }
+    const auto now = table_.home.now();
+    for (std::size_t n = 0; n < walked_a_step && bucket_ < buckets_; ++n, ++bucket_)
+      for (auto i = all.begin(bucket_); i != all.end(bucket_); ++i) offer(i->second, now);
+    return bucket_ < buckets_;
+  }
+
+  page_of<json> page;
+
+private:
+  void offer(const channel::channel_table::entry& e, std::chrono::steady_clock::time_point now) {
+    const auto* c = e.object ? e.object->state() : nullptr;
+    if (!c || (!pattern_.empty() && !connection::glob_match(pattern_, c->name()))) return;
+    sort_key key{0, c->name()};
+    if (sort_ == "subscribers") key.number = static_cast<double>(c->subscribers());
+    if (sort_ == "rate") key.number = c->about(now).per_second;
+    if (page.wants(key))
+      page.offer(std::move(key), row_of(e, *c, now));
+    else
+      page.pass(key);
+  }
+
+  const channel::channel_table& table_;
+  std::string pattern_, sort_;
+  page_of<json> begin_;
+  std::size_t bucket_ = 0, buckets_ = 0;
+};
+
+json member_of(const protocol::client_info& who) {
+  json out{{"client", who.client}, {"user", who.user}};
+  if (!who.conn_info.empty()) out["info"] = shown_text(who.conn_info);
+  if (!who.channel_info.empty()) out["state"] = shown_text(who.channel_info);
+  return out;
+}
+
+json publication_of(const protocol::publication& p, bool payloads) {
+  json out{{"offset", p.offset}, {"time", p.time.count()}, {"bytes", p.data.size()}};
+  if (p.info) out["by"] = {{"client", p.info->client}, {"user", p.info->user}};
+  auto tags = json::object();
+  for (auto& [name, value] : p.tags) tags[name] = value;
+  if (!tags.empty()) out["tags"] = std::move(tags);
+  if (!payloads) return out;
+  if (p.binary)
+    out["binary"] = true;
+  else
+    out["data"] = shown_text(p.data);
+  return out;
+}
+
+json options_of(const config::channel_options& o) {
+  return {{"presence", o.presence},
+          {"history_size", o.history_size},
+          {"history_ttl", o.history_ttl.count()},
+          {"delta", o.delta},
+          {"on_slow", o.on_slow == config::slow_policy::latest ? "latest" : "disconnect"},
+          {"durability", o.durability == config::durability::replicated ? "replicated" : "fast"},
+          {"max_subscribers", o.max_subscribers},
+          {"actor", o.actor}};
+}
+
+} // namespace
+
+void desk::channels(params& p, answered done) {
+  const auto pattern = p.text("pattern");
+  const auto sort = p.one_of("sort", "name", {"name", "subscribers", "rate"});
+  const auto limit = static_cast<std::size_t>(p.number("limit", 50, 1, 200));
+  const auto after = read_cursor(p.any("after"));
+  p.done();
+  std::vector<std::shared_ptr<channel_walker>> own;
+  std::vector<std::shared_ptr<walker>> all;
+  for (unsigned i = 0; i < env_.loops.size(); ++i) {
+    own.push_back(
+        std::make_shared<channel_walker>(env_, env_.loops.at(i), pattern, sort, limit, after ? &*after : nullptr));
+    all.push_back(own.back());
+  }
+  walk(env_, std::move(all), [own, limit, done = std::move(done)] {
+    std::vector<std::pair<sort_key, json>> rows;
+    std::size_t matched = 0;
+    bool more = false;
+    for (auto& w : own) {
+      matched += w->page.seen();
+      more = more || w->page.more();
+      std::move(w->page.rows().begin(), w->page.rows().end(), std::back_inserter(rows));
+    }
+    done(result_of(page_json("channels", std::move(rows), limit, matched, more)));
+  });
+}
+
+void desk::channel_here(params& p, answered done) {
+  const auto name = p.needed("channel");
+  p.done();
+  check(env_, name);
+  auto& home = env_.loops.of(name);
+  auto& back = *runtime::loop::current();
+  home.post([this, name, &home, &back, done = std::move(done)] {
+    auto* entry = env_.channels.table(home).find(name);
+    const auto* state = entry && entry->object ? entry->object->state() : nullptr;
+    json out{{"node", env_.name}, {"in_use", state != nullptr}};
+    if (state) {
+      const auto about = state->about(home.now());
+      out.update(row_of(*entry, *state, home.now()));
+      out["loop"] = home.index();
+      out["occupied"] = about.occupied;
+      out["catching_up"] = about.catching_up;
+      out["joining"] = about.joining;
+      out["by_loop"] = state->by_loop();
+    }
+    auto answer = std::make_shared<json>(result_of(std::move(out)));
+    back.post([answer, done] { done(std::move(*answer)); });
+  });
+}
+
+void desk::channel_log(params& p, answered done) {
+  const auto name = p.needed("channel");
+  const auto limit = static_cast<std::size_t>(p.number("limit", 20, 0, 100));
+  const auto payloads = p.flag("payloads");
+  p.done();
+  check(env_, name);
+  const auto settings = env_.node.settings();
+  const auto* options = settings->options_of(name);
+  auto out = std::make_shared<json>(json{{"channel", name}, {"options", options_of(*options)}});
+  auto all = std::make_shared<gathering>(env_.loops, 2, [out, done] { done(result_of(std::move(*out))); });
+  // Both answers come on the channel's loop, one after the other.
+  if (options->presence)
+    env_.channels.tell(
+        name, channel::read_presence{[out, all](plexus::backplane::outcome<const presence::member_set*> set) {
+          if (set) {
+            auto members = json::array();
+            for (auto& m : (*set)->members()) {
+              if (members.size() == shown_members) break;
+              members.push_back(member_of(m));
+            }
+            (*out)["members"] = {
+                {"clients", (*set)->clients()}, {"users", (*set)->users()}, {"first", std::move(members)}};
+          } else {
+            (*out)["members"] = {{"error", protocol::entry(set.error()).name}};
+          }
+          all->one_is_done();
+        }});
+  else
+    all->one_is_done();
+  if (options->has_history()) {
+    channel::read_history m;
+    m.what.limit = limit;
+    m.what.reverse = true;
+    m.done = [out, all, payloads](channel::outcome<plexus::backplane::log_page> page) {
+      if (page) {
+        auto list = json::array();
+        for (auto& each : page->publications) list.push_back(publication_of(*each, payloads));
+        (*out)["history"] = {{"position", position_of(page->top)}, {"last", std::move(list)}};
+      } else {
+        (*out)["history"] = {{"error", protocol::entry(page.error()).name}};
+      }
+      all->one_is_done();
+    };
+    env_.channels.tell(name, std::move(m));
+  } else {
+    all->one_is_done();
+  }
+}
+
+} // namespace plexus::admin

@@ -1,0 +1,62 @@
+#include "actors/admin/gate.hpp"
+
+#include <openssl/crypto.h>
+#include <openssl/sha.h>
+
+#include <algorithm>
+#include <array>
+
+namespace plexus::admin {
+
+namespace {
+
+using digest = std::array<unsigned char, SHA256_DIGEST_LENGTH>;
+
+digest digest_of(std::string_view text) noexcept {
+  digest out{};
+  SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), out.data());
+  return out;
+}
+
+constexpr unsigned most_doublings = 4;
+
+} // namespace
+
+bool is_secret(std::string_view given, std::string_view secret) noexcept {
+  // Digests are of one length, so that not even the secret's length shows.
+  const auto a = digest_of(given), b = digest_of(secret);
+  const auto same = CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
+  return same && !secret.empty();
+}
+
+access access_of(const connection::claims& who) noexcept {
+  if (who.admin == "write") return access::write;
+  return who.admin == "read" ? access::read : access::none;
+}
+
+std::optional<gate::time_point> gate::admit(const config::ip_address& who, time_point now) {
+  std::lock_guard guard(mutex_);
+  auto found = records_.find(who);
+  if (found == records_.end()) {
+    if (records_.size() >= max_addresses) {
+      auto oldest = std::min_element(records_.begin(), records_.end(),
+                                     [](auto& a, auto& b) { return a.second.next < b.second.next; });
+      records_.erase(oldest);
+    }
+    found = records_.emplace(who, record{}).first;
+  }
+  auto& r = found->second;
+  const auto when = std::max(now, r.next);
+  if (when - now > longest_wait) return std::nullopt;
+  // As if it were wrong: whoever asks many times at once gains nothing by it.
+  r.next = when + std::chrono::seconds(1) * (1U << std::min(r.wrong, most_doublings));
+  ++r.wrong;
+  return when;
+}
+
+void gate::forget(const config::ip_address& who) {
+  std::lock_guard guard(mutex_);
+  records_.erase(who);
+}
+
+} // namespace plexus::admin

@@ -1,0 +1,67 @@
+#include "actors/admin/service.hpp"
+
+#include "actors/admin/session.hpp"
+
+namespace plexus::admin {
+
+/// A node without others.
+class alone final : public peers {
+public:
+  using handler = std::function<void(std::string_view, std::function<void(std::string)>)>;
+  alone(std::string name, std::string uid, handler own) :
+      name_(std::move(name)), uid_(std::move(uid)), own_(std::move(own)) {}
+
+  void ask(std::string node, std::string body, std::chrono::milliseconds, done then) override {
+    if (!node.empty() && node != name_ && node != uid_) {
+      then({{}, {std::move(node)}, false});
+      return;
+    }
+    own_(body, [name = name_, then = std::move(then)](std::string answer) {
+      then({{{name, std::move(answer)}}, {}, false});
+    });
+  }
+
+private:
+  std::string name_, uid_;
+  handler own_;
+};
+
+struct service::parts {
+  parts(const environment& e, peers* others) :
+      env(e),
+      own(env),
+      single(env.name, env.uid,
+             [this](std::string_view body, std::function<void(std::string)> respond) {
+               asks.serve(body, std::move(respond));
+             }),
+      asks(env, own, others ? *others : single) {}
+  environment env;
+  desk own;
+  alone single;
+  office asks;
+  gate door;
+  std::atomic<std::size_t> open{0};
+};
+
+service::service(const environment& env, peers* all) : parts_(std::make_unique<parts>(env, all)) {}
+service::~service() = default;
+
+bool service::on() const {
+  return !parts_->env.node.settings()->admin_secret.empty();
+}
+
+std::unique_ptr<transport::socket_end> service::open(transport::message_socket& with) {
+  auto& p = *parts_;
+  if (p.open >= max_sessions) return nullptr;
+  return std::make_unique<session>(with, desk_room{p.env, p.asks, p.door, p.open});
+}
+
+void service::serve(std::string_view body, std::function<void(std::string)> respond) {
+  parts_->asks.serve(body, std::move(respond));
+}
+
+void service::tick() {
+  if (on()) parts_->own.tick();
+}
+
+} // namespace plexus::admin

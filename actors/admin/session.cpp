@@ -1,0 +1,305 @@
+#include "actors/admin/session.hpp"
+
+#include "actors/runtime/log.hpp"
+#include "actors/runtime/metrics.hpp"
+
+#include <nlohmann/json.hpp>
+
+namespace plexus::admin {
+
+using protocol::error_code;
+
+namespace {
+
+const runtime::metrics::counter sign_ins{"plexus_admin_sign_ins_total",
+                                         "Attempts to sign in over the admin WebSocket.",
+                                         "result",
+                                         {"accepted", "refused", "too_many"}};
+const runtime::metrics::gauge sessions{"plexus_admin_sessions", "Open admin WebSockets."};
+
+constexpr std::uint16_t policy_violation = 1008;
+constexpr std::chrono::milliseconds least_interval{100}, longest_interval{60'000};
+constexpr std::chrono::milliseconds longest_trace_interval{5000};
+constexpr std::size_t longest_token = 16 * 1024;
+
+std::int64_t unix_seconds() {
+  return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+/// Rows that came since: an empty list is not worth a message.
+bool is_empty_news(const std::string& method, const json& result) {
+  const char* rows = method == "trace" ? "steps" : method == "logs" ? "lines" : nullptr;
+  return rows && result[rows].empty() && result["dropped"] == 0 && result["silent"].empty();
+}
+
+} // namespace
+
+session::session(transport::message_socket& socket, const desk_room& room) :
+    socket_(socket),
+    room_(room),
+    alive_(std::make_shared<session*>(this)),
+    begun_(clock::now()),
+    ping_at_(begun_ + ping_every) {
+  ++room_.open;
+  sessions.add(1);
+  socket_.set_timer(time_to_say_who);
+}
+
+session::~session() {
+  --room_.open;
+  sessions.add(-1);
+}
+
+void session::on_gone() {
+  gone_ = true;
+  *alive_ = nullptr;
+  // The watches themselves stay: this may be called from the midst of them.
+  for (auto& [id, w] : watches_) stop(w);
+}
+
+void session::leave(std::uint16_t code, std::string_view why) {
+  if (gone_) return;
+  socket_.close(code, why); // leads to on_gone
+}
+
+void session::on_message(std::string_view text) {
+  auto asked = parse_bounded(text);
+  // {"id": 1, "METHOD": {...}}
+  const auto id = asked.is_object() ? asked.find("id") : asked.end();
+  if (!asked.is_object() || asked.size() != 2 || id == asked.end() || !id->is_number_unsigned() || *id == 0) {
+    leave(policy_violation, R"(expected {"id": a number above 0, "METHOD": {...}})");
+    return;
+  }
+  for (auto& [name, with] : asked.items())
+    if (name != "id") {
+      handle(id->get<std::uint64_t>(), name, with);
+      return;
+    }
+}
+
+void session::handle(std::uint64_t id, const std::string& method, const json& with) {
+  try {
+    if (who_.may == access::none) {
+      if (method != "auth" || attempt_) {
+        leave(policy_violation, "the first message must be auth, and be answered before another");
+        return;
+      }
+      ask_in(id, with);
+    } else if (method == "auth") {
+      refuse(id, error_code::bad_request, "this connection is signed in already");
+    } else if (method == "watch") {
+      begin_watch(id, with);
+    } else if (method == "unwatch") {
+      end_watch(id, with);
+    } else if (method == "trace" || !office::knows(method)) {
+      refuse(id, error_code::method_not_found, method == "trace" ? "a trace is something to watch" : "");
+    } else if (under_way_ >= max_under_way) {
+      refuse(id, error_code::too_many_requests, "as many requests are under way as there may be");
+    } else {
+      ++under_way_;
+      room_.asks.run(method, with, who_, [weak = std::weak_ptr<session*>(alive_), id](json what) {
+        auto self = weak.lock();
+        if (!self || !*self) return;
+        --(*self)->under_way_;
+        (*self)->answer(id, std::move(what));
+      });
+    }
+  } catch (const refusal& why) {
+    refuse(id, why.code, why.message);
+  }
+}
+
+void session::answer(std::uint64_t id, json what) {
+  if (gone_) return;
+  what["id"] = id;
+  socket_.send(to_text(what));
+  if (who_.may != access::none) rearm(); // to see whether it is read
+}
+
+void session::refuse(std::uint64_t id, error_code code, std::string message) {
+  answer(id, error_of(code, std::move(message)));
+}
+
+void session::ask_in(std::uint64_t id, const json& with) {
+  attempt a;
+  a.id = id;
+  params p(with);
+  a.secret = p.text("secret", {}, longest_token);
+  a.token = p.text("token", {}, longest_token);
+  p.done();
+  const auto now = clock::now();
+  const auto when = room_.door.admit(socket_.client(), now);
+  if (!when) {
+    sign_ins.add(1, 2);
+    refuse(id, error_code::too_many_requests, "too many attempts from this address: try again later");
+    leave(policy_violation, "too many attempts");
+    return;
+  }
+  a.when = *when;
+  attempt_ = std::move(a);
+  if (attempt_->when <= now)
+    judge(now);
+  else
+    rearm();
+}
+
+void session::judge(clock::time_point) {
+  auto a = std::move(*attempt_);
+  attempt_.reset();
+  const auto settings = room_.env.node.settings();
+  std::string by = "secret";
+  if (is_secret(a.secret, settings->admin_secret)) {
+    who_.may = access::write;
+  } else if (!a.token.empty()) {
+    auto verified = room_.env.node.verifier()->verify(a.token, unix_seconds());
+    if (auto* claims = std::get_if<connection::claims>(&verified)) {
+      who_.may = access_of(*claims);
+      by = "user " + claims->user;
+    }
+  }
+  if (who_.may == access::none) {
+    sign_ins.add(1, 1);
+    runtime::log::warn("admin", "a wrong secret or token", {{"peer", socket_.peer()}});
+    refuse(a.id, error_code::unauthorized);
+    leave(policy_violation, "not signed in");
+    return;
+  }
+  room_.door.forget(socket_.client());
+  sign_ins.add(1, 0);
+  who_.by = by + " from " + socket_.peer();
+  runtime::log::info("admin", "signed in",
+                     {{"by", who_.by}, {"may", who_.may == access::write ? "write" : "read"}});
+  answer(a.id, result_of({{"version", 1},
+                          {"access", who_.may == access::write ? "write" : "read"},
+                          {"node", room_.env.name},
+                          {"plexus", room_.env.version}}));
+  rearm();
+}
+
+void session::begin_watch(std::uint64_t id, const json& with) {
+  params p(with);
+  watch w;
+  const auto& request = p.any("request");
+  w.interval = p.duration("interval", std::chrono::seconds(1), least_interval, longest_interval);
+  p.done();
+  if (!request.is_object() || request.size() != 1)
+    throw refusal{error_code::bad_request, R"("request": expected {"METHOD": {...}})"};
+  w.method = request.begin().key();
+  if (!office::only_reads(w.method)) throw refusal{error_code::bad_request, "only what reads can be watched"};
+  if (!request.begin()->is_object()) throw refusal{error_code::bad_request, "the parameters must be an object"};
+  if (watches_.contains(id)) throw refusal{error_code::bad_request, "there is a watch of this id"};
+  if (watches_.size() >= max_watches)
+    throw refusal{error_code::limit_exceeded, "as many watches as a connection may have"};
+  w.with = std::make_shared<json>(request.begin().value());
+  if (w.method == "trace") {
+    static std::atomic<std::uint64_t> last{0};
+    w.interval = std::min(w.interval, longest_trace_interval);
+    w.trace = room_.env.uid.substr(0, 16) + "-" + std::to_string(++last);
+    (*w.with)["name"] = w.trace;
+  }
+  w.due = clock::now();
+  auto& kept = watches_.emplace(id, std::move(w)).first->second;
+  answer(id, result_of({{"watch", id}}));
+  tick(id, kept, clock::now());
+  rearm();
+}
+
+void session::end_watch(std::uint64_t id, const json& with) {
+  params p(with);
+  const auto which = static_cast<std::uint64_t>(p.number("watch", 0, 0, INT64_MAX));
+  p.done();
+  auto found = watches_.find(which);
+  if (found == watches_.end()) throw refusal{error_code::bad_request, "there is no watch of this id"};
+  stop(found->second);
+  watches_.erase(found);
+  answer(id, result_of(json::object()));
+}
+
+void session::stop(watch& w) {
+  if (!w.trace.empty()) room_.asks.end_trace(w.trace);
+}
+
+void session::tick(std::uint64_t id, watch& w, clock::time_point now) {
+  w.due = now + w.interval;
+  // Who hasn't read the last one gets no other, and who is slower than the interval isn't asked twice.
+  if (w.asked || socket_.waiting() > 0) return;
+  w.asked = true;
+  auto with = w.with;
+  room_.asks.run(w.method, *with, who_, [weak = std::weak_ptr<session*>(alive_), id](json what) {
+    auto self = weak.lock();
+    if (self && *self) (*self)->show(id, std::move(what));
+  });
+}
+
+void session::show(std::uint64_t id, json what) {
+  auto found = watches_.find(id);
+  if (found == watches_.end()) return;
+  auto& w = found->second;
+  w.asked = false;
+  if (auto result = what.find("result"); result != what.end()) {
+    if (auto cursor = result->find("cursor"); cursor != result->end()) {
+      // A node that was silent goes on from where it was.
+      auto& after = (*w.with)["after"];
+      if (!after.is_object()) after = json::object();
+      after.update(*cursor);
+    }
+    if (w.last != 0 && is_empty_news(w.method, *result)) return;
+  }
+  what["watch"] = id;
+  auto text = to_text(what);
+  const auto now = std::hash<std::string>{}(text) | 1U;
+  if (now == w.last) return; // nothing has changed
+  w.last = now;
+  socket_.send(text);
+  rearm();
+}
+
+void session::on_timer() {
+  const auto now = clock::now();
+  if (who_.may == access::none) {
+    if (attempt_ && now >= attempt_->when)
+      judge(now);
+    else if (!attempt_ && now >= begun_ + time_to_say_who)
+      leave(policy_violation, "not signed in within 5 s");
+    else
+      rearm();
+    return;
+  }
+  if (now >= look_at_) {
+    look_at_ = clock::time_point::max();
+    if (socket_.waiting() == 0) {
+      unread_since_ = {};
+    } else if (unread_since_ == clock::time_point{}) {
+      unread_since_ = now;
+    } else if (now - unread_since_ >= longest_silence) {
+      leave(policy_violation, "what was sent is not read");
+      return;
+    }
+  }
+  if (now >= ping_at_) {
+    ping_at_ = now + ping_every;
+    socket_.ping();
+  }
+  for (auto& [id, w] : watches_)
+    if (now >= w.due && !gone_) tick(id, w, now);
+  rearm();
+}
+
+void session::rearm() {
+  if (gone_) return;
+  const auto now = clock::now();
+  auto next = ping_at_;
+  if (who_.may == access::none) {
+    next = attempt_ ? attempt_->when : begun_ + time_to_say_who;
+  } else {
+    for (auto& [id, w] : watches_) next = std::min(next, w.due);
+    // Once a second, however often this is called meanwhile.
+    if (socket_.waiting() > 0 && look_at_ == clock::time_point::max()) look_at_ = now + std::chrono::seconds(1);
+    next = std::min(next, look_at_);
+  }
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(next - now);
+  socket_.set_timer(std::max(left, std::chrono::milliseconds(1)));
+}
+
+} // namespace plexus::admin

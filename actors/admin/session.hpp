@@ -1,0 +1,84 @@
+#pragma once
+// One admin client: who it is, what it has asked for, what it watches. On its socket's loop.
+
+#include "actors/admin/fwd.hpp"
+#include "actors/admin/office.hpp"
+#include "transport/message_socket.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace plexus::admin {
+
+/// What the clients of a node share.
+struct desk_room {
+  const environment& env;
+  office& asks;
+  gate& door;
+  std::atomic<std::size_t>& open; ///< sessions
+};
+
+class session final : public transport::socket_end {
+public:
+  using clock = std::chrono::steady_clock;
+  static constexpr std::chrono::seconds time_to_say_who{5};
+  static constexpr std::size_t max_watches = 16;
+  static constexpr std::size_t max_under_way = 32;           ///< requests without an answer yet
+  static constexpr std::chrono::seconds longest_silence{10}; ///< of a reader, while something waits for it
+  static constexpr std::chrono::seconds ping_every{25};
+
+  session(transport::message_socket& socket, const desk_room& room);
+  ~session() override;
+
+  // transport::socket_end
+  void on_message(std::string_view text) override;
+  void on_timer() override;
+  void on_gone() override;
+
+private:
+  struct watch {
+    std::string method;
+    std::shared_ptr<json> with;
+    std::chrono::milliseconds interval{1000};
+    clock::time_point due;
+    bool asked = false;   ///< an answer is on its way
+    std::size_t last = 0; ///< the hash of what was sent last
+    std::string trace;    ///< the name of its trace
+  };
+  struct attempt {
+    std::uint64_t id = 0;
+    std::string secret, token;
+    clock::time_point when;
+  };
+
+  void handle(std::uint64_t id, const std::string& method, const json& with);
+  void ask_in(std::uint64_t id, const json& with);
+  void judge(clock::time_point now);
+  void begin_watch(std::uint64_t id, const json& with);
+  void end_watch(std::uint64_t id, const json& with);
+  void tick(std::uint64_t id, watch& w, clock::time_point now);
+  void show(std::uint64_t id, json answer);
+  void stop(watch& w);
+  void answer(std::uint64_t id, json what);
+  void refuse(std::uint64_t id, protocol::error_code code, std::string message = {});
+  void leave(std::uint16_t code, std::string_view why);
+  void rearm();
+
+  transport::message_socket& socket_;
+  desk_room room_;
+  std::shared_ptr<session*> alive_; ///< answers that come later look here
+  caller who_;
+  clock::time_point begun_;
+  std::optional<attempt> attempt_;
+  std::map<std::uint64_t, watch> watches_;
+  std::size_t under_way_ = 0;
+  clock::time_point ping_at_, unread_since_{};
+  clock::time_point look_at_ = clock::time_point::max(); ///< when to see whether what was sent is read
+  bool gone_ = false;
+};
+
+} // namespace plexus::admin

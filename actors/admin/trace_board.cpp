@@ -1,0 +1,194 @@
+#include "actors/admin/trace_board.hpp"
+
+#include "actors/admin/params.hpp"
+#include "actors/admin/walk.hpp"
+#include "actors/runtime/trace.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <deque>
+
+namespace plexus::admin {
+
+struct seen_step {
+  std::int64_t time = 0; ///< Unix microseconds
+  std::string what, kind, client, user, channel, why, payload;
+  std::uint64_t number = 0;
+  std::size_t bytes = 0;
+};
+
+struct one_trace {
+  trace_subject of;
+  std::deque<seen_step> steps;
+  std::uint64_t dropped = 0;
+  std::size_t place = 0; ///< where the client stood in its loop's list when it was looked for
+  trace_board::time_point look_again{};
+};
+
+namespace {
+
+std::int64_t unix_microseconds() {
+  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+json step_json(const seen_step& s) {
+  json out{{"time", s.time}, {"what", s.what}, {"kind", s.kind}};
+  auto add = [&](const char* name, const std::string& value) {
+    if (!value.empty()) out[name] = value;
+  };
+  add("client", s.client);
+  add("user", s.user);
+  add("channel", s.channel);
+  add("why", s.why);
+  add("payload", s.payload);
+  if (s.number > 0) out["number"] = s.number;
+  if (s.bytes > 0) out["bytes"] = s.bytes;
+  return out;
+}
+
+} // namespace
+
+/// The traces as one loop keeps them; on its thread.
+struct trace_board::on_loop final : runtime::trace::watcher {
+  explicit on_loop(const connection::client_list& known) : clients(known) {}
+
+  /// Whether what is pushed to a channel reaches whom the trace is about.
+  [[nodiscard]] bool reaches(one_trace& t, std::string_view channel, std::string& client) const {
+    bool found = false;
+    auto look = [&](const connection::client& c) {
+      if (found) return;
+      c.each_subscription([&](const auto& s) { found = found || (s.open && s.channel == channel); });
+      if (found) client = c.id();
+    };
+    if (!t.of.user.empty())
+      clients.each_of(t.of.user, look);
+    else if (const auto* c = the_client(t))
+      look(*c);
+    return found;
+  }
+
+  /// Null when it isn't on this loop. It stands where it stood before, most of the time; a search of the whole list
+  /// is made a few times a second at most.
+  [[nodiscard]] const connection::client* the_client(one_trace& t) const {
+    if (t.place < clients.clients() && clients.at(t.place).id() == t.of.client) return &clients.at(t.place);
+    const auto now = std::chrono::steady_clock::now();
+    if (now < t.look_again) return nullptr;
+    t.look_again = now + std::chrono::milliseconds(200);
+    for (t.place = 0; t.place < clients.clients(); ++t.place)
+      if (clients.at(t.place).id() == t.of.client) return &clients.at(t.place);
+    return nullptr;
+  }
+
+  void see(const runtime::trace::step& s) override {
+    for (auto& [name, t] : traces) {
+      std::string client(s.client);
+      const bool meant = !t.of.channel.empty()                       ? s.channel == t.of.channel
+                         : !t.of.client.empty() && !s.client.empty() ? s.client == t.of.client
+                         : !t.of.user.empty() && !s.client.empty()   ? s.user == t.of.user
+                         : s.what == "out" && !s.channel.empty()     ? reaches(t, s.channel, client)
+                                                                     : false;
+      if (!meant) continue;
+      seen_step kept{unix_microseconds(),
+                     std::string(s.what),
+                     std::string(s.kind),
+                     std::move(client),
+                     std::string(s.user),
+                     std::string(s.channel),
+                     std::string(s.why),
+                     {},
+                     s.number,
+                     s.bytes};
+      if (t.of.payloads) kept.payload = std::string(s.payload.substr(0, max_payload));
+      t.steps.push_back(std::move(kept));
+      if (t.steps.size() <= max_kept) continue;
+      t.steps.pop_front();
+      ++t.dropped;
+    }
+  }
+
+  const connection::client_list& clients;
+  std::map<std::string, one_trace> traces;
+};
+
+trace_board::trace_board(const environment& env) : env_(env) {
+  for (unsigned i = 0; i < env.loops.size(); ++i)
+    loops_.push_back(std::make_unique<on_loop>(env.clients.on(env.loops.at(i))));
+}
+
+trace_board::~trace_board() {
+  runtime::trace::current = nullptr; // of the thread that the loops belong to at the end
+}
+
+void trace_board::begin(const std::string& name, const trace_subject& of) {
+  for (unsigned i = 0; i < loops_.size(); ++i)
+    env_.loops.at(i).post([own = loops_[i].get(), name, of] {
+      own->traces.try_emplace(name, one_trace{of, {}, 0, 0, {}});
+      runtime::trace::current = own;
+    });
+}
+
+void trace_board::end(const std::string& name) {
+  {
+    std::lock_guard guard(mutex_);
+    if (asked_.erase(name) == 0) return;
+  }
+  for (unsigned i = 0; i < loops_.size(); ++i)
+    env_.loops.at(i).post([own = loops_[i].get(), name] {
+      own->traces.erase(name);
+      if (own->traces.empty()) runtime::trace::current = nullptr;
+    });
+}
+
+void trace_board::take(const std::string& name, const trace_subject& of, answered done) {
+  {
+    std::lock_guard guard(mutex_);
+    if (!asked_.contains(name)) {
+      if (asked_.size() >= max_traces) {
+        done(error_of(protocol::error_code::limit_exceeded, "as many traces are under way as this node takes"));
+        return;
+      }
+      begin(name, of);
+    }
+    asked_[name] = std::chrono::steady_clock::now();
+  }
+  struct gathered {
+    std::vector<std::vector<seen_step>> steps;
+    std::vector<std::uint64_t> dropped;
+  };
+  auto all = std::make_shared<gathered>();
+  all->steps.resize(loops_.size());
+  all->dropped.resize(loops_.size());
+  auto work = [this, name, all](runtime::loop& on) {
+    auto& own = *loops_[on.index()];
+    auto found = own.traces.find(name);
+    if (found == own.traces.end()) return;
+    auto& t = found->second;
+    all->steps[on.index()].assign(std::make_move_iterator(t.steps.begin()), std::make_move_iterator(t.steps.end()));
+    t.steps.clear();
+    all->dropped[on.index()] = std::exchange(t.dropped, 0);
+  };
+  env_.loops.on_each(work, [all, done = std::move(done)] {
+    std::vector<seen_step> steps;
+    for (auto& s : all->steps) std::move(s.begin(), s.end(), std::back_inserter(steps));
+    std::stable_sort(steps.begin(), steps.end(), [](auto& a, auto& b) { return a.time < b.time; });
+    auto rows = json::array();
+    for (auto& s : steps) rows.push_back(step_json(s));
+    std::uint64_t dropped = 0;
+    for (auto d : all->dropped) dropped += d;
+    done(result_of({{"steps", std::move(rows)}, {"dropped", dropped}}));
+  });
+}
+
+void trace_board::tick(time_point now) {
+  std::vector<std::string> over;
+  {
+    std::lock_guard guard(mutex_);
+    for (auto& [name, asked] : asked_)
+      if (now - asked > forgotten_after) over.push_back(name);
+  }
+  for (auto& name : over) end(name);
+}
+
+} // namespace plexus::admin

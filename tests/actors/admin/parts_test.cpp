@@ -1,0 +1,161 @@
+// The pure parts: pages, parameters, the gate, quantiles.
+
+#include "actors/admin/gate.hpp"
+#include "actors/admin/pages.hpp"
+#include "actors/admin/params.hpp"
+#include "actors/admin/recorder.hpp"
+#include "actors/channel/traffic.hpp"
+#include "actors/connection/library_names.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <doctest/doctest.h>
+
+using namespace plexus;
+using namespace plexus::admin;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// The pages of these keys, one after the other.
+std::vector<std::string> page_through(const std::vector<sort_key>& all, std::size_t size) {
+  std::vector<std::string> out;
+  sort_key after;
+  for (bool first = true;; first = false) {
+    page_of<int> page(size, first ? nullptr : &after);
+    for (auto& k : all) page.offer(k, 0);
+    for (auto& [key, value] : page.rows()) out.push_back(key.text);
+    if (!page.more()) return out;
+    after = page.rows().back().first;
+  }
+}
+
+std::string fault_of(const json& from, const std::function<void(params&)>& read) {
+  try {
+    params p(from);
+    read(p);
+    p.done();
+    return "";
+  } catch (const refusal& why) {
+    return why.message;
+  }
+}
+
+} // namespace
+
+TEST_CASE("pages have everything once and in order, whatever their size") {
+  const std::vector<sort_key> all{{1, "b"}, {5, "x"}, {1, "a"}, {0, "q"}, {5, "c"}, {9, "z"}};
+  const std::vector<std::string> in_order{"z", "c", "x", "a", "b", "q"};
+  for (std::size_t size = 1; size < 8; ++size) CHECK(page_through(all, size) == in_order);
+}
+
+TEST_CASE("what is offered twice is kept once") {
+  page_of<int> page(3, nullptr);
+  for (int i = 0; i < 2; ++i)
+    for (auto* name : {"a", "b", "c", "d"}) page.offer({0, name}, i);
+  CHECK(page.rows().size() == 3);
+  CHECK(page.more());
+}
+
+TEST_CASE("pages of several nodes are joined to one") {
+  auto page = [](const char* names, bool more) {
+    std::vector<std::pair<sort_key, json>> rows;
+    for (auto* c = names; *c; ++c)
+      rows.emplace_back(sort_key{0, std::string(1, *c)}, json{{"n", std::string(1, *c)}});
+    return page_json("rows", rows, 10, rows.size(), more);
+  };
+  auto joined = join_pages("rows", {page("adf", false), page("bce", true)}, 4);
+  std::string got;
+  for (auto& r : joined["rows"]) got += r["n"].get<std::string>();
+  CHECK(got == "abcd");
+  CHECK(joined["matched"] == 6);
+  CHECK(read_cursor(joined["next"])->text == "d");
+  CHECK(join_pages("rows", {page("a", false)}, 4)["next"].is_null());
+  auto sum = [](json& into, const json&) { into["twice"] = true; };
+  auto merged = join_pages("rows", {page("ab", false), page("bc", false)}, 4, sum);
+  CHECK(merged["rows"].size() == 3);
+  CHECK(merged["rows"][1].contains("twice"));
+}
+
+TEST_CASE("parameters of another type, out of range or unknown are refused by name") {
+  CHECK(fault_of({{"a", "x"}}, [](params& p) { CHECK(p.text("a") == "x"); }).empty());
+  CHECK(fault_of(json::array(), [](params&) {}) == "the parameters must be an object");
+  CHECK(fault_of({{"a", 1}}, [](params& p) { p.text("a"); }) == R"("a": expected a string)");
+  CHECK(fault_of({{"a", 1.5}}, [](params& p) { p.number("a", 0, 0, 9); }).find("whole number") !=
+        std::string::npos);
+  CHECK(fault_of({{"a", UINT64_MAX}}, [](params& p) { p.number("a", 0, 0, 9); }) != "");
+  CHECK(fault_of({{"a", -1}}, [](params& p) { p.number("a", 0, 0, 9); }) != "");
+  CHECK(fault_of({{"a", 1}}, [](params& p) { p.flag("a"); }) != "");
+  CHECK(fault_of({{"a", "1s"}}, [](params& p) { CHECK(p.duration("a", 0ms, 1ms, 5s) == 1s); }).empty());
+  CHECK(fault_of({{"a", "1h"}}, [](params& p) { p.duration("a", 0ms, 1ms, 5s); }) != "");
+  CHECK(fault_of({{"a", "x"}}, [](params& p) { p.one_of("a", "", {"y", "z"}); }) == R"("a": expected one of y, z)");
+  CHECK(fault_of({{"a", nullptr}}, [](params& p) { CHECK(p.text("a", "none") == "none"); }).empty());
+  CHECK(fault_of({{"typo", 1}}, [](params& p) { p.text("a"); }) == R"("typo" is not a parameter of this request)");
+  CHECK(fault_of({}, [](params& p) { p.needed("a"); }) != "");
+}
+
+TEST_CASE("the secret is the whole secret, and no secret is nobody's") {
+  CHECK(is_secret("hush", "hush"));
+  for (auto* wrong : {"", "hus", "hushh", "HUSH"}) CHECK_FALSE(is_secret(wrong, "hush"));
+  CHECK_FALSE(is_secret("", ""));
+}
+
+TEST_CASE("who guesses waits longer each time, others don't") {
+  gate door;
+  const auto start = gate::time_point{} + 1h;
+  const config::ip_address guesser{}, other = *config::parse_address("192.0.2.7");
+  CHECK(*door.admit(guesser, start) == start);
+  CHECK(*door.admit(guesser, start) == start + 1s);
+  CHECK(*door.admit(guesser, start) == start + 3s);
+  CHECK(*door.admit(other, start) == start);
+  CHECK(*door.admit(guesser, start) == start + 7s);
+  CHECK(*door.admit(guesser, start) == start + 15s);
+  CHECK_FALSE(door.admit(guesser, start));
+  door.forget(guesser);
+  CHECK(*door.admit(guesser, start) == start);
+}
+
+TEST_CASE("the gate remembers a bounded number of addresses") {
+  gate door;
+  const auto start = gate::time_point{} + 1h;
+  config::ip_address who{};
+  for (std::size_t i = 0; i < gate::max_addresses + 10; ++i) {
+    who.bytes[0] = static_cast<std::uint8_t>(i);
+    who.bytes[1] = static_cast<std::uint8_t>(i >> 8U);
+    CHECK(door.admit(who, start + std::chrono::milliseconds(i)));
+  }
+}
+
+TEST_CASE("a quantile lies where the observations do") {
+  const std::vector<double> bounds{1, 2, 4};
+  CHECK(quantile(bounds, {0, 0, 0, 0}, 0.5) == 0);
+  CHECK(quantile(bounds, {10, 0, 0, 0}, 0.5) == doctest::Approx(0.5));
+  CHECK(quantile(bounds, {0, 10, 0, 0}, 0.5) == doctest::Approx(1.5));
+  CHECK(quantile(bounds, {5, 5, 0, 0}, 0.99) == doctest::Approx(1.98));
+  CHECK(quantile(bounds, {0, 0, 0, 3}, 0.5) == 4);
+}
+
+TEST_CASE("the rate of a channel is that of the last whole second") {
+  channel::traffic t;
+  const auto start = channel::traffic::time_point{} + 100s;
+  for (int i = 0; i < 5; ++i) t.count(10, start + 100ms * i);
+  CHECK(t.last_second(start + 900ms) == 0);
+  CHECK(t.last_second(start + 1500ms) == 5);
+  t.count(10, start + 1600ms);
+  CHECK(t.last_second(start + 1700ms) == 5);
+  CHECK(t.last_second(start + 2500ms) == 1);
+  CHECK(t.last_second(start + 9s) == 0);
+  CHECK(t.publications() == 6);
+  CHECK(t.bytes() == 60);
+}
+
+TEST_CASE("libraries are kept once each, and a bounded number of them") {
+  connection::library_names names;
+  CHECK(names.find("", "") == nullptr);
+  const auto* js = names.find("js", "5.0");
+  CHECK(names.find("js", "5.0") == js);
+  for (int i = 0; i < 100; ++i) (void)names.find("made up", std::to_string(i));
+  CHECK(names.find("js", "5.0") == js);
+  CHECK(names.find("made up", "999")->name == "other");
+  CHECK(names.find(std::string(100, 'x'), "")->name == "other");
+}

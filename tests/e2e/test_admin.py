@@ -1,0 +1,432 @@
+"""The admin WebSocket on one node: who may come in, what it tells, what it does, and what it bears."""
+
+import asyncio
+import json
+import time
+
+import pytest
+import pytest_asyncio
+import websockets
+from support.admin import SECRET, Admin, AdminError, seen
+from support.clients import client, subscribed
+from support.tokens import token
+from support.waiting import until
+from support.wire import Refused, Wire, http
+
+CHANGES = {"admin": {"secret": SECRET}}
+
+
+@pytest_asyncio.fixture
+async def watched(plexus):
+    return await plexus(CHANGES)
+
+
+@pytest_asyncio.fixture
+async def admin():
+    opened = []
+
+    async def open_one(node, *args, **kwargs):
+        opened.append(await Admin.open(node, *args, **kwargs))
+        return opened[-1]
+
+    yield open_one
+    for one in opened:
+        await one.close()
+
+
+# -- who may come in
+
+
+async def test_with_the_secret_one_is_told_what_one_may(watched, admin):
+    one = await admin(watched)
+    assert one.hello["version"] == 1 and one.hello["access"] == "write" and one.hello["node"] == "e2e"
+
+
+async def test_a_token_may_look_or_act_as_its_claim_says(watched, admin):
+    reader = await admin(watched, {"token": token("ann", admin="read")})
+    assert reader.hello["access"] == "read"
+    assert (await reader.ask("nodes"))["nodes"]
+    assert await reader.error("disconnect", user="bob", reason="test") == 103
+    writer = await admin(watched, {"token": token("ann", admin="write")})
+    assert (await writer.ask("disconnect", user="bob", reason="test"))["connections"] == 0
+
+
+@pytest.mark.parametrize(
+    "auth",
+    [{"secret": "wrong"}, {"secret": ""}, {}, {"token": "x.y.z"}, {"token": token("ann")}, {"token": token("a", admin="yes")}],
+    ids=["wrong", "empty", "nothing", "no token", "no claim", "another claim"],
+)
+async def test_everyone_else_is_refused_and_closed(watched, admin, auth):
+    one = await admin(watched, None)
+    assert await one.error("auth", **auth) == 101
+    assert (await one.closed_with)[0] == 1008
+    assert await watched.metric('plexus_admin_sign_ins_total{result="refused"}') == 1
+
+
+async def test_wrong_secrets_wait_longer_each_time(watched, admin):
+    first = await admin(watched, None)
+    assert await first.error("auth", secret="wrong") == 101
+    started = time.monotonic()
+    second = await admin(watched, None)
+    assert await second.error("auth", secret="wrong") == 101
+    assert time.monotonic() - started > 0.9
+    third = await admin(watched)  # the good one waits too, and clears the account
+    assert time.monotonic() - started > 2.8
+    started = time.monotonic()
+    await admin(watched)
+    assert time.monotonic() - started < 0.9
+    assert third.hello["access"] == "write"
+
+
+async def test_who_says_nothing_is_closed(watched, admin):
+    one = await admin(watched, None)
+    started = time.monotonic()
+    assert (await asyncio.wait_for(one.closed_with, 10))[0] == 1008
+    assert 4.5 < time.monotonic() - started < 8
+
+
+async def test_nothing_but_auth_comes_first(watched, admin):
+    one = await admin(watched, None)
+    await one.send({"id": 1, "nodes": {}})
+    assert (await one.closed_with)[0] == 1008
+
+
+async def test_pages_of_other_origins_may_not_connect(watched):
+    with pytest.raises(Refused) as refusal:
+        await Wire.open(watched.port, path="/admin/websocket", headers={"Origin": "https://evil.example"})
+    assert refusal.value.status == 403
+
+
+async def test_with_an_internal_port_it_is_there_alone(plexus, admin):
+    node = await plexus({**CHANGES, "internal": {"address": "127.0.0.1"}})
+    with pytest.raises(Refused) as refusal:
+        await Wire.open(node.port, path="/admin/websocket")
+    assert refusal.value.status == 404
+    assert (await admin(node)).hello["access"] == "write"
+
+
+async def test_the_page_is_files_under_a_strict_policy(watched, node):
+    page = await watched.api.get("/admin/")
+    assert page.status == 200 and "<title>Plexus" in page.text
+    assert "default-src 'none'" in page.headers["Content-Security-Policy"]
+    assert "unsafe" not in page.headers["Content-Security-Policy"]
+    script = await watched.api.get("/admin/app.js")
+    assert script.status == 200 and "javascript" in script.headers["Content-Type"]
+    assert (await watched.api.get("/admin/nothing.js")).status == 404
+    assert (await node.api.get("/admin/")).status == 404
+
+
+async def test_a_reload_turns_it_on_and_off(plexus, admin):
+    node = await plexus()
+    node.write_config({**node.config, **CHANGES})
+    import signal
+
+    node.signal(signal.SIGHUP)
+    await node.logged("configuration read again")
+    one = await admin(node)
+    assert (await one.ask("reload", reason="test"))["nodes"]["e2e"] == {"applied": [], "needs_restart": []}
+
+
+# -- what it tells
+
+
+async def test_a_node_tells_about_itself(watched, admin):
+    one = await admin(watched)
+    (node,) = (await one.ask("nodes"))["nodes"]
+    assert node["node"] == "e2e" and node["pid"] == watched.pid and node["ready"] and node["state"] == "serving"
+    assert node["memory"] > 1_000_000 and node["backplane"]["ready"] and node["log_level"] == "info"
+    assert len(node["loops"]) == 1 and node["loops"][0]["lag"] >= 0
+    assert await one.error("nodes", nodes="x") == 107
+
+
+async def test_a_connection_in_the_list_and_in_full(watched, admin):
+    one = await admin(watched)
+    async with client(watched.port, token=token("ann", info={"name": "Ann"}), name="tester", version="1.2") as ann:
+        sub = await subscribed(ann, "chat:room")
+        await sub.publish({"n": 1})
+        (row,) = (await one.ask("connections", user="ann"))["connections"]
+        assert row["user"] == "ann" and row["node"] == "e2e" and row["transport"] == "websocket"
+        assert row["channels"] == 1 and row["received"]["messages"] == 3 and row["sent"]["messages"] == 4
+        assert row["received"]["bytes"] > 0 and row["sent"]["bytes"] > 0 and row["address"].startswith("127.0.0.1")
+        assert abs(row["since"] - time.time()) < 30
+        full = (await one.ask("connection", client=row["client"]))["connection"]
+        assert full["info"] == {"name": "Ann"} and full["tls"] is False
+        (held,) = full["subscriptions"]
+        assert held["channel"] == "chat:room" and held["open"] and held["position"]["offset"] == 1
+    assert await one.error("connection", client="nobody") == 108
+
+
+async def test_connections_are_found_and_paged(watched, admin, wire):
+    one = await admin(watched)
+    for i in range(25):
+        w = await wire(watched, f"user{i:02}")
+        if i % 5 == 0:
+            await w.subscribe("chat:five")
+    assert (await one.ask("connections"))["matched"] == 25
+    for sort in ("client", "user", "queue", "sent", "newest"):
+        got, after = [], None
+        for _ in range(9):
+            page = await one.ask("connections", limit=7, sort=sort, **({"after": after} if after else {}))
+            got += [row["user"] for row in page["connections"]]
+            after = page["next"]
+            if after is None:
+                break
+        assert sorted(got) == [f"user{i:02}" for i in range(25)], sort
+    assert got and [r["user"] for r in (await one.ask("connections", sort="user", limit=2))["connections"]] == ["user00", "user01"]
+    assert (await one.ask("connections", channel="chat:five"))["matched"] == 5
+    assert (await one.ask("connections", channel="chat:*", search="user1"))["matched"] == 2
+    assert (await one.ask("connections", user="user0*"))["matched"] == 10
+    assert (await one.ask("connections", transport="sse"))["matched"] == 0
+    assert (await one.ask("connections", slow=True))["matched"] == 0
+
+
+async def test_channels_by_pattern_and_one_in_full(watched, admin, wire):
+    one = await admin(watched)
+    ann = await wire(watched, "ann")
+    for name in ("chat:a", "chat:b", "plain:c"):
+        await ann.subscribe(name)
+    await watched.api.publish("chat:a", {"secret": "payload"})
+    page = await one.ask("channels", pattern="chat:*")
+    assert [c["channel"] for c in page["channels"]] == ["chat:a", "chat:b"] and page["matched"] == 2
+    a = page["channels"][0]
+    assert a["subscribers"] == 1 and a["publications"] == 1 and a["position"]["offset"] == 1
+    full = await one.ask("channel", channel="chat:a")
+    assert full["subscribers"] == 1 and full["members"]["clients"] == 1
+    assert full["history"]["position"]["offset"] == 1 and full["nodes"][0]["position"]["offset"] == 1
+    (last,) = full["history"]["last"]
+    assert last["bytes"] == len('{"secret":"payload"}') or last["bytes"] > 10
+    assert "payload" not in json.dumps(full)
+    shown = await one.ask("channel", channel="chat:a", payloads=True)
+    assert shown["history"]["last"][0]["data"] == {"secret": "payload"}
+    assert await one.error("channel", channel="nobody:knows") == 102
+
+
+async def test_actors_backplane_and_the_last_hour(watched, admin, wire):
+    one = await admin(watched)
+    ann = await wire(watched, "ann")
+    await one.ask("actors")
+    await ann.subscribe("chat:a")
+    (node,) = (await one.ask("actors"))["nodes"]
+    kinds = {k["kind"]: k for k in node["kinds"]}
+    assert kinds["connection"]["runs"] >= 1 and kinds["channel"]["longest_us"] > 0
+    assert any(s["kind"] == "channel" and s["name"] == "chat:a" for s in node["slowest"])
+    (plane,) = (await one.ask("backplane"))["nodes"]
+    assert plane["kind"] == "memory" and plane["ready"]
+    (past,) = (await one.ask("past"))["nodes"]
+    assert past["every"] == 10000 and past["names"][0] == "time"
+
+
+# -- watches
+
+
+async def test_a_watch_tells_of_changes_alone(watched, admin, wire):
+    one = await admin(watched)
+    box = await one.watch("connections")
+    await seen(box, lambda r: r["matched"] == 0)
+    await wire(watched, "ann")
+    await seen(box, lambda r: r["matched"] == 1)
+    await asyncio.sleep(0.5)
+    assert not box.items  # nothing changed
+    await one.ask("unwatch", watch=box.number)
+    assert await one.error("unwatch", watch=box.number) == 107
+
+
+async def test_a_trace_tells_what_came_what_was_decided_and_what_went(watched, admin, wire):
+    one = await admin(watched)
+    ann, bob = await wire(watched, "ann"), await wire(watched, "bob")
+    await bob.subscribe("chat:room")
+    box = await one.watch("trace", user="ann")
+    hidden = await one.watch("trace", channel="chat:room", payloads=True)
+    await ann.subscribe("chat:room")
+    await ann.result(ann.start("publish", channel="chat:room", data={"hush": "word"}))
+    steps = []
+    async with asyncio.timeout(10):
+        while not any(s["kind"] == "publication" for s in steps):
+            steps += (await seen(box, lambda r: r["steps"]))["steps"]
+    kinds = [(s["what"], s["kind"]) for s in steps]
+    for wanted in [("in", "subscribe"), ("decision", "subscribed"), ("in", "publish"), ("decision", "appended"), ("out", "publication")]:
+        assert wanted in kinds, kinds
+    assert all(s.get("user", "ann") in ("ann", "") for s in steps)
+    assert "word" not in json.dumps(steps)
+    told = await seen(hidden, lambda r: any("word" in s.get("payload", "") for s in r["steps"]))
+    assert told["dropped"] == 0
+    # Why something was refused.
+    refused = ann.start("publish", channel="private:x", data=1)
+    with pytest.raises(Exception):
+        await ann.result(refused)
+    got = await seen(box, lambda r: any(s["kind"] == "not allowed" for s in r["steps"]))
+    (why,) = [s["why"] for s in got["steps"] if s["kind"] == "not allowed"]
+    assert 'publish is for "token"' in why and "is not subscribed" in why
+
+
+async def test_a_trace_never_shows_a_token(watched, admin, wire):
+    one = await admin(watched)
+    box = await one.watch("trace", user="ann", payloads=True)
+    ann = await wire(watched, "ann")
+    steps = (await seen(box, lambda r: r["steps"]))["steps"]
+    assert steps and token("ann").split(".")[1] not in json.dumps(steps)
+    assert ann
+
+
+async def test_log_lines_and_what_was_done(watched, admin, wire):
+    one = await admin(watched)
+    box = await one.watch("logs")
+    await one.ask("log_level", level="debug", reason="to see more")
+    debug = await one.watch("logs", level="debug")
+    w = await wire(watched, "ann")
+    w.abort()
+    await seen(debug, lambda r: any(line["level"] == "debug" for line in r["lines"]))
+    await seen(box, lambda r: any(line["part"] == "audit" for line in r["lines"]))
+    entry = (await one.ask("audit"))["entries"][-1]
+    assert entry["action"] == "log_level" and entry["reason"] == "to see more" and entry["outcome"] == "done"
+    assert entry["by"].startswith("secret from 127.0.0.1")
+
+
+# -- what it does
+
+
+async def test_every_action_wants_a_reason(watched, admin):
+    one = await admin(watched)
+    for method, params in [("disconnect", {"user": "ann"}), ("publish", {"channel": "chat:a", "data": 1}), ("drain", {"node": "e2e"})]:
+        assert await one.error(method, **params) == 107
+
+
+async def test_disconnect_one_or_a_user(watched, admin, wire):
+    one = await admin(watched)
+    ann, bob, bob2 = await wire(watched, "ann"), await wire(watched, "bob"), await wire(watched, "bob")
+    assert (await one.ask("disconnect", client=ann.client, reason="test"))["connections"] == 1
+    assert (await ann.closed())[0] == 3503
+    assert (await one.ask("disconnect", user="bob", code=3011, reason="test"))["connections"] == 2
+    assert {(await bob.closed())[0], (await bob2.closed())[0]} == {3011}
+    assert await one.error("disconnect", reason="test") == 107
+    assert await one.error("disconnect", user="a", client="b", reason="test") == 107
+
+
+async def test_unsubscribe_and_publish(watched, admin, wire):
+    one = await admin(watched)
+    ann = await wire(watched, "ann")
+    await ann.subscribe("chat:room")
+    at = await one.ask("publish", channel="chat:room", data={"from": "admin"}, reason="test")
+    assert at["offset"] == 1
+    assert (await ann.push("pub", "chat:room"))["data"] == {"from": "admin"}
+    await one.ask("unsubscribe", client=ann.client, channel="chat:room", reason="test")
+    assert (await ann.push("unsubscribe", "chat:room"))["code"] == 2000
+
+
+async def test_block_and_unblock_a_user(watched, admin, wire):
+    one = await admin(watched)
+    ann = await wire(watched, "ann")
+    await one.ask("block_user", user="ann", **{"for": "1h"}, reason="test")
+    assert (await ann.closed())[0] == 3507
+    again = await wire(watched, None)
+    again.start("connect", token=token("ann"))
+    assert (await again.closed())[0] == 3507
+    await one.ask("unblock_user", user="ann", reason="test")
+    await wire(watched, "ann")
+
+
+async def test_drain_and_undo(watched, admin, wire):
+    one = await admin(watched)
+    ann = await wire(watched, "ann")
+    await one.ask("drain", node="e2e", reason="test")
+    assert (await ann.closed())[0] == 3001
+    assert (await watched.api.get("/health/ready")).status == 503
+    with pytest.raises(Refused) as refusal:
+        await wire(watched, "ann")
+    assert refusal.value.status == 503
+    (node,) = (await one.ask("nodes"))["nodes"]
+    assert node["state"] == "drained" and not node["ready"]
+    await one.ask("undrain", node="e2e", reason="test")
+    await wire(watched, "ann")
+    assert (await watched.api.get("/health/ready")).status == 200
+
+
+# -- what it bears
+
+
+@pytest.mark.parametrize("text", ["", "x", "[]", "{}", '{"id":1}', '{"id":0,"nodes":{}}', '{"id":-1,"nodes":{}}', '{"id":"1","nodes":{}}', '{"id":1,"nodes":{},"audit":{}}'])
+async def test_what_is_no_request_closes_the_socket_alone(watched, admin, text):
+    one, other = await admin(watched), await admin(watched)
+    await one.send(text)
+    assert (await one.closed_with)[0] == 1008
+    assert (await other.ask("nodes"))["nodes"]
+
+
+@pytest.mark.parametrize(
+    "method, params",
+    [
+        ("nodes", []), ("nodes", 1), ("connections", {"limit": 0}), ("connections", {"limit": 1e9}), ("connections", {"limit": "x"}),
+        ("connections", {"after": [1]}), ("connections", {"after": ["a", 1]}), ("connections", {"sort": "x"}), ("connections", {"user": "x" * 600}),
+        ("connection", {}), ("channel", {}), ("channel", {"channel": 5}), ("channels", {"pattern": {}}), ("logs", {"after": "x"}), ("logs", {"level": "loud"}),
+        ("watch", {}), ("watch", {"request": {}}), ("watch", {"request": {"nodes": 1}}), ("watch", {"request": {"drain": {"node": "e2e"}}}),
+        ("watch", {"request": {"nodes": {}}, "interval": "1ms"}), ("watch", {"request": {"trace": {}}}) , ("unwatch", {"watch": 9}), ("past", {"after": -1}),
+        ("publish", {"channel": "chat:a", "reason": "r"}), ("block_user", {"user": "a", "for": "x", "reason": "r"}), ("log_level", {"level": "x", "reason": "r"}),
+    ],
+)
+async def test_bad_parameters_are_an_error_of_the_request(watched, admin, method, params):
+    one = await admin(watched)
+    number = await one.start(method, params)
+    if params == {"request": {"trace": {}}}:
+        await one.answer(number)  # the fault is the watched request's
+        return
+    with pytest.raises(AdminError) as error:
+        await one.answer(number)
+    assert error.value.code == 107
+    assert (await one.ask("nodes"))["nodes"]
+
+
+async def test_unknown_methods_and_too_many_watches(watched, admin):
+    one = await admin(watched)
+    assert await one.error("no_such_thing") == 104
+    for _ in range(16):
+        await one.watch("nodes", interval="1m")
+    with pytest.raises(AdminError) as error:
+        await one.watch("nodes")
+    assert error.value.code == 106
+
+
+async def test_a_reader_that_does_not_read_is_dropped(watched, admin, wire):
+    for i in range(60):
+        w = await wire(watched, f"user{i}-" + "x" * 200)
+        await w.subscribe("chat:room")
+    reader, writer = await asyncio.open_connection("127.0.0.1", watched.port, limit=1024)
+    writer.transport.get_extra_info("socket").setsockopt(1, 8, 4096)
+    from support.wire import TEXT, frame, handshake, read_response
+
+    writer.write(handshake(watched.port, "/admin/websocket"))
+    assert (await read_response(reader))[0] == 101
+    writer.write(frame(TEXT, json.dumps({"id": 1, "auth": {"secret": SECRET}}).encode()))
+    writer.transport.pause_reading()
+    await until(lambda: watched.metric("plexus_admin_sessions"), "the session", 5)
+
+    async def gone():
+        # What the kernel takes for it is much: it asks until nothing more fits.
+        for i in range(2, 22):
+            writer.write(frame(TEXT, json.dumps({"id": i, "connections": {"limit": 200}}).encode()))
+        return await watched.metric("plexus_admin_sessions") == 0
+
+    await until(gone, "the end of the session", 30)
+    assert (await (await admin(watched)).ask("nodes"))["nodes"]
+    assert await watched.metric("plexus_admin_sockets_dropped_total") <= 1
+    writer.transport.abort()
+
+
+async def test_no_more_than_32_at_a_time(watched, admin):
+    many = [await admin(watched) for _ in range(32)]
+    with pytest.raises(websockets.exceptions.InvalidStatus) as refusal:
+        await Admin.open(watched)
+    assert refusal.value.response.status_code == 503
+    await many[0].close()
+
+
+async def test_no_secret_is_ever_told(watched, admin, wire):
+    one = await admin(watched)
+    await wire(watched, "ann")
+    told = json.dumps([await one.ask(m) for m in ("nodes", "connections", "channels", "actors", "backplane", "logs", "audit", "past")])
+    for secret in (SECRET, watched.config["client"]["token"]["hmac_secret"], watched.config["api"]["key"]):
+        assert secret not in told and secret not in watched.log()
+
+
+async def test_requests_without_a_websocket_are_answered(watched):
+    status, _, body = await http(watched.port, f"GET /admin/websocket HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+    assert status == 400 and "WebSocket" in body
