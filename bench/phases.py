@@ -5,6 +5,7 @@ import time
 from statistics import median
 
 from harness import Failed, make_token
+from watching import watching
 
 FANOUT_TARGETS = {1: 0.90, 8: 0.90, 64: 0.75}
 MEMORY_TARGET = 6000
@@ -179,4 +180,4 @@ def storm(harness, args, say):
     ]
 
 
-PHASES = {"fanout": fanout, "memory": memory, "connect": connect, "churn": churn, "storm": storm}
+PHASES = {"fanout": fanout, "memory": memory, "connect": connect, "churn": churn, "storm": storm, "watching": watching}

@@ -1,0 +1,70 @@
+"""What looking on costs: fan-out with many idle connections beside it, with and without admin clients that watch."""
+
+import os
+import resource
+import subprocess
+from statistics import median
+
+from harness import Failed
+
+WATCHED = ("nodes", "connections", "channels", "actors", "past", "backplane", "logs")
+TARGET = 0.98
+SECRET = "of this measurement alone"
+
+
+class Watchers:
+    """One admin client for each thing there is to watch, every second."""
+
+    def __init__(self, harness, server):
+        self.harness, self.children = harness, []
+        secret = harness.directory / "admin-secret"
+        secret.write_text(SECRET + "\n")
+        self.command = [harness.node, "admin", "--url", f"ws://127.0.0.1:{server.port}", "--secret-file", secret,
+                        "--json", "--watch", "--every", "1s"]
+
+    def __enter__(self):
+        for what in WATCHED:
+            child = self.harness._spawn([*self.command, what], self.harness.load_core, stdin=subprocess.DEVNULL,
+                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            os.setpriority(os.PRIO_PROCESS, child.pid, 10)  # the load's core is not what is measured
+            self.children.append(child)
+        return self
+
+    def __exit__(self, *_):
+        for child in self.children:
+            if child.poll() is not None: raise Failed(f"a watcher ended with {child.returncode}")
+            self.harness._end(child)
+
+
+def watching(harness, args, say):
+    os.environ["PLEXUS_ADMIN__SECRET"] = SECRET
+    try:
+        server = harness.start_plexus()
+    finally:
+        del os.environ["PLEXUS_ADMIN__SECRET"]
+    room = resource.getrlimit(resource.RLIMIT_NOFILE)[0] - 1000 - args.subscribers
+    options = {"connections": args.subscribers, "data": 64, "seconds": args.seconds, "outstanding": 8}
+    by_cpu = {"alone": [], "watched": []}
+
+    def run(name):
+        result = harness.load("fanout", server, **options)
+        by_cpu[name].append(result["deliveries_per_second"] / max(result["server_cpu"], 0.001))
+        return result["deliveries_per_second"]
+
+    pairs = []
+    with harness.hold(server, min(args.connections, room), 1):
+        harness.load("fanout", server, **options | {"seconds": 0.5})
+        for pair in range(args.pairs):
+            rates = {}
+            for name in ("alone", "watched") if pair % 2 == 0 else ("watched", "alone"):
+                if name == "alone":
+                    rates[name] = run(name)
+                else:
+                    with Watchers(harness, server): rates[name] = run(name)
+            pairs.append(rates["watched"] / rates["alone"])
+            say(f"watching, pair {pair + 1}: {rates['watched']:,.0f} watched, {rates['alone']:,.0f} alone, ratio {pairs[-1]:.3f}")
+    harness.stop(server)
+    ratio = median(pairs)
+    cpu = median(by_cpu["watched"]) / median(by_cpu["alone"])
+    return [{"name": f"fan-out while {len(WATCHED)} admin clients watch (by CPU time {cpu:.3f})", "unit": "of it alone", "plexus": ratio,
+             "limit": None, "ratio": None, "target": f">= {TARGET}", "met": None}]  # shown, not judged: it lies within the noise of most machines
