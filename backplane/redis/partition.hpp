@@ -150,7 +150,7 @@ private:
   void watch_move(milliseconds now);
   [[nodiscard]] bool moving_for(milliseconds long_, milliseconds now) const;
 
-  // partition.cpp: batches and the inbox
+  // partition.cpp: batches
   void flush_soon();
   void flush();
   void fill_repairs();
@@ -162,9 +162,20 @@ private:
   void ask_replica(const reply& answers);
   void fail_batch(const std::string& why);
   void settle_parked();
+
+  // partition_inbox.cpp
   void read_inbox();
   void on_inbox(const reply& r);
   void on_handed_on(const handed_on& what);
+
+  // partition_nodes.cpp: nodes among each other, and what each has to know
+  void on_peers(peers_step& what, const reply& r);
+  void on_sent(send_step& what, const reply& r);
+  void on_message(const handed_on& what);
+  void on_bye();
+  void on_noticed(const step& of, answer<nothing>& done, const reply& r);
+  void on_notices(const step& of, const reply& r);
+  void ask_notices();
 
   // partition_answers.cpp
   void answer_step(step& of, const reply& r);
@@ -173,9 +184,6 @@ private:
   void catch_up(const std::string& channel, view& known, const reply& r);
   void on_presence(step& of, answer<presence_change>& done, const reply& r);
   void on_members(step& of, members_step& what, const reply& r);
-  void on_noticed(const step& of, answer<nothing>& done, const reply& r);
-  void on_notices(const step& of, const reply& r);
-  void ask_notices();
   // partition_actors.cpp
   void on_claimed(step& of, claim_actor_step& what, const reply& r);
   void on_written(step& of, write_actor_step& what, const reply& r);

@@ -149,25 +149,11 @@ void partition::answer_step(step& of, const reply& r) {
         } else if constexpr (std::is_same_v<S, notices_step>) {
           on_notices(of, r);
         } else if constexpr (std::is_same_v<S, peers_step>) {
-          std::vector<peer> all;
-          for (std::size_t i = 0; i + 1 < r.size(); i += 2)
-            all.push_back({std::string(r[i].text()), std::string(r[i + 1].text())});
-          reply_with(channel, s.done, outcome<std::vector<peer>>(std::move(all)));
+          on_peers(s, r);
         } else if constexpr (std::is_same_v<S, send_step>) {
-          const bool gone = r.text() == "G";
-          reply_with(channel, s.done, gone ? outcome<nothing>(error_code::internal) : outcome<nothing>(nothing{}));
+          on_sent(s, r);
         } else if constexpr (std::is_same_v<S, bye_step>) {
-          phase_ = phase::off;
-          stop();
-          if (const auto tell = std::exchange(leaving_, nullptr)) tell();
-        } else if constexpr (std::is_same_v<S, claim_actor_step>) {
-          on_claimed(of, s, r);
-        } else if constexpr (std::is_same_v<S, write_actor_step>) {
-          on_written(of, s, r);
-        } else if constexpr (std::is_same_v<S, abandoned_step>) {
-          std::vector<std::string> names;
-          for (std::size_t i = 0; i < r.size(); ++i) names.emplace_back(r[i].text());
-          reply_with(channel, s.done, outcome<std::vector<std::string>>(std::move(names)));
+          on_bye();
         } else if constexpr (std::is_same_v<S, sync_step>) {
           reply_with(channel, s.done, outcome<nothing>(nothing{}));
         } else if constexpr (std::is_same_v<S, bury_step>) {
@@ -318,42 +304,6 @@ void partition::on_presence(step& of, answer<presence_change>& done, const reply
     each.run = [to = &to_, channel, change = std::move(change)] { to->presence_changed(channel, change); };
   }
   in_order(channel, epoch, r[1].number(), changed, std::move(each));
-}
-
-// -- notices
-
-void partition::on_noticed(const step& of, answer<nothing>& done, const reply& r) {
-  const auto content = r[2].text();
-  auto now_is = decode_notice(content);
-  const bool changed = now_is.has_value();
-  item each;
-  each.run = [to = &to_, now_is = std::move(now_is), full = content == "F", done = std::exchange(done, nullptr)] {
-    if (now_is) to->noticed(*now_is);
-    if (!done) return;
-    if (full)
-      done(error_code::limit_exceeded);
-    else
-      done(nothing{});
-  };
-  in_order(of.channel, r[0].text(), r[1].number(), changed, std::move(each));
-}
-
-void partition::on_notices(const step& of, const reply& r) {
-  std::vector<notice> all;
-  for (std::size_t i = 2; i < r.size(); ++i)
-    if (auto one = decode_notice(r[i].text())) all.push_back(std::move(*one));
-  item each;
-  each.run = [to = &to_, all = std::move(all)] { to->notices_are(all); };
-  in_order(of.channel, r[0].text(), r[1].number(), false, std::move(each));
-  notices_known_ = true;
-  note_health(now());
-  if (auto tell = std::exchange(started_, nullptr)) tell({});
-}
-
-// Behind the registration of the channel without a name, which is on its way: what it says of that is in order.
-void partition::ask_notices() {
-  batches_.push_own({"", {}, {}, notices_step{}});
-  flush_soon();
 }
 
 void partition::on_members(step& of, members_step& what, const reply& r) {

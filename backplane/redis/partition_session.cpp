@@ -62,26 +62,6 @@ void partition::stop() {
   if (inbox_link_) inbox_link_->close();
 }
 
-// Others hear of each leave. When there are too many for the time, the lease ends all the same, and whoever notices
-// takes out the rest.
-void partition::farewell(std::function<void()> done) {
-  if (phase_ != phase::up) return done();
-  leaving_ = std::move(done);
-  farewell_until_ = now() + with_.times.farewell;
-  const auto give_up_one = [this](const std::string& channel, const retention& keep, step::body what) {
-    step one{channel, keep, {}, std::move(what)};
-    batches_.push_own(std::move(one));
-  };
-  for (const auto& [channel, clients] : members_)
-    for (const auto& [client, member] : clients) give_up_one(channel, {}, leave_step{client, {}});
-  members_.clear();
-  to_enter_.clear();
-  for (const auto& [channel, known] : views_)
-    if (!channel.empty()) give_up_one(channel, known.keep, vacate_step{});
-  give_up_one({}, {}, bye_step{});
-  flush_soon();
-}
-
 // -- connecting
 
 void partition::connect() {

@@ -5,9 +5,13 @@ import { mkdtemp } from 'node:fs/promises';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { ReadableStream } from 'node:stream/web';
 import { after, afterEach, before, test } from 'node:test';
 
-import { collect, connected_client, disconnect_all, event, eventually, range, remove, start_node,
+import { Centrifuge } from 'centrifuge';
+import { EventSource } from 'eventsource';
+
+import { collect, connected_client, disconnect_all, event, eventually, jwt, range, remove, start_node,
   subscribed } from './support.mjs';
 
 async function free_port() {
@@ -58,6 +62,27 @@ after(async () => {
   redis.kill('SIGKILL');
   await remove(folder);
 });
+
+for (const transport of ['http_stream', 'sse'])
+  test(`a client on ${transport} whose commands come in at the other node`, { timeout: 30000 }, async () => {
+    const client = new Centrifuge([{ transport, endpoint: `${nodes[0].http}/connection/${transport}` }], {
+      emulationEndpoint: `${nodes[1].http}/emulation`,
+      fetch, readableStream: ReadableStream, eventsource: EventSource, token: jwt({ sub: 'ann' }),
+    });
+    const up = event(client, 'connected');
+    client.connect();
+    try {
+      await up;
+      const sub = await subscribed(client, `log:${transport}`);
+      const got = collect(sub);
+      for (const n of range(1, 50)) await sub.publish({ n });
+      await got.until(50);
+      assert.deepEqual(got.map((ctx) => ctx.data.n), range(1, 50));
+      assert.equal((await sub.history({ limit: 0 })).offset, 50);
+    } finally {
+      client.disconnect();
+    }
+  });
 
 test('what is published on one node comes on the other, once and in order; a killed node loses nothing', { timeout: 60000 }, async () => {
   const client = await connected_client(front, 'ann');
