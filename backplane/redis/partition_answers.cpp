@@ -154,6 +154,14 @@ void partition::answer_step(step& of, const reply& r) {
           on_sent(s, r);
         } else if constexpr (std::is_same_v<S, bye_step>) {
           on_bye();
+        } else if constexpr (std::is_same_v<S, claim_actor_step>) {
+          on_claimed(of, s, r);
+        } else if constexpr (std::is_same_v<S, write_actor_step>) {
+          on_written(of, s, r);
+        } else if constexpr (std::is_same_v<S, abandoned_step>) {
+          std::vector<std::string> names;
+          for (std::size_t i = 0; i < r.size(); ++i) names.emplace_back(r[i].text());
+          reply_with(channel, s.done, outcome<std::vector<std::string>>(std::move(names)));
         } else if constexpr (std::is_same_v<S, sync_step>) {
           reply_with(channel, s.done, outcome<nothing>(nothing{}));
         } else if constexpr (std::is_same_v<S, bury_step>) {
@@ -163,6 +171,8 @@ void partition::answer_step(step& of, const reply& r) {
             batches_.push_repair({std::move(each), {}, {}, clean_step{channel}});
         } else if constexpr (std::is_same_v<S, clean_step>) {
           on_cleaned(of, s, r);
+        } else {
+          static_assert(std::is_same_v<S, vacate_step>); // nobody waits for its answer
         }
       },
       of.what);

@@ -131,6 +131,18 @@ async def test_channels_and_info_are_of_all_nodes(pair, wire):
         assert len({n["uid"] for n in nodes}) == 2
 
 
+async def test_presence_and_history_are_known_where_nobody_is_subscribed(pair, wire):
+    first, second = pair
+    one = await wire(first, "ann")
+    await one.subscribe("chat:a")
+    await one.call("publish", channel="chat:a", data="hello")
+    members = (await asked(second, "presence", channel="chat:a"))["result"]["presence"]
+    assert [m["user"] for m in members.values()] == ["ann"]
+    assert (await asked(second, "presence_stats", channel="chat:a"))["result"]["num_users"] == 1
+    got = (await asked(second, "history", channel="chat:a", limit=-1))["result"]
+    assert [p["data"] for p in got["publications"]] == ["hello"]
+
+
 async def test_a_block_holds_on_every_node_when_it_is_answered(pair, wire):
     first, second = pair
     there = await wire(second, "mallory")

@@ -162,6 +162,14 @@ private:
   std::array<one, 3> nodes_;
 };
 
+/// The name of that node's inbox.
+inline std::string inbox_of(server& redis, const std::string& node) {
+  const auto all = redis.ask({"HGETALL", "plexus:{p0}:nodes"});
+  const auto at = all.find(node);
+  REQUIRE(at != std::string::npos);
+  return all.substr(at - 13, 12);
+}
+
 /// Appends and waits for the answer alone, for when another node stands still.
 inline appended append_only(cluster& f, std::size_t node, const std::string& channel, const retention& keep,
                             draft what) {

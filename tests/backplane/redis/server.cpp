@@ -96,8 +96,8 @@ server& server::shared() {
 
 void server::start() {
   std::vector<std::string> words{program(), "--port",    std::to_string(port_), "--bind", "127.0.0.1",
-                                 "--save",       "",          "--daemonize",         "no",     "--dir",
-                                 folder_,        "--logfile", folder_ + "/log"};
+                                 "--save",  "",          "--daemonize",         "no",     "--dir",
+                                 folder_,   "--logfile", folder_ + "/log"};
   words.insert(words.end(), arguments_.begin(), arguments_.end());
   if (sentinel_) words = {program(), folder_ + "/sentinel.conf", "--sentinel"};
   std::vector<char*> raw;
