@@ -74,9 +74,10 @@ TEST_CASE("every key is live or not as its section is") {
   for (const auto& k : keys()) {
     const auto section = k.path.substr(0, k.path.find('.'));
     const bool bound = k.path == "listen.address" || k.path == "listen.port"; // sockets that are open
-    const bool live = std::set<std::string>{"client", "channels", "api", "log", "demo", "listen"}.contains(section)
-                          ? !bound
-                          : k.path == "node.max_queue_memory";
+    const bool live =
+        std::set<std::string>{"client", "channels", "api", "admin", "log", "demo", "listen"}.contains(section)
+            ? !bound
+            : k.path == "node.max_queue_memory";
     CAPTURE(k.path);
     CHECK(k.live == live);
   }
