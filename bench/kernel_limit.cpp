@@ -3,7 +3,7 @@
 // One epoll loop, no library, no channels. It answers just enough of the protocol for the same load to drive it.
 // A publication is copied into a frame that stands ready, of the size that was asked for; at the end of a turn all
 // frames of that turn go to each subscriber with one send. So it makes no more system calls than a server must, and
-// what a real server loses against it is its own work.
+// what a real server loses against it is its own work. Its pings keep no account of who answered.
 
 #include "load/wire.hpp"
 
@@ -15,7 +15,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -88,7 +90,7 @@ public:
 
   [[noreturn]] void run() {
     for (;;) {
-      const int count = ::epoll_wait(epoll_, events_.data(), static_cast<int>(events_.size()), -1);
+      const int count = ::epoll_wait(epoll_, events_.data(), static_cast<int>(events_.size()), until_pings());
       for (int i = 0; i < count; ++i) {
         const auto& event = events_[static_cast<std::size_t>(i)];
         if (event.data.ptr == nullptr) {
@@ -107,10 +109,30 @@ public:
         if (publisher_ != nullptr) send(*publisher_, replies_);
         replies_.clear();
       }
+      if (until_pings() == 0) ping();
     }
   }
 
 private:
+  using clock = std::chrono::steady_clock;
+  static constexpr std::chrono::milliseconds ping_tick{200};
+  static constexpr std::size_t ticks_an_interval = 125; ///< 25 s, as connections are told
+
+  /// Milliseconds until a turn of pings is due, -1 without subscribers: for epoll_wait.
+  int until_pings() const {
+    if (subscribers_.empty()) return -1;
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(next_ping_ - clock::now());
+    return static_cast<int>(std::max<std::int64_t>(0, left.count()));
+  }
+
+  // Each subscriber once an interval, spread over its ticks. What is not done: seeing who doesn't answer.
+  void ping() {
+    constexpr std::string_view frame = "\x81\x02{}";
+    for (auto i = tick_; i < subscribers_.size(); i += ticks_an_interval) send(*subscribers_[i], frame);
+    tick_ = (tick_ + 1) % ticks_an_interval;
+    next_ping_ = clock::now() + ping_tick;
+  }
+
   static int open_listener(std::uint16_t port) {
     const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     const int on = 1;
@@ -273,6 +295,8 @@ private:
   connection* publisher_ = nullptr;
   std::string turn_, replies_, head_, tail_;
   std::size_t data_size_ = 0;
+  std::size_t tick_ = 0;
+  clock::time_point next_ping_{};
 };
 
 void write_ready_file(const std::string& path, std::uint16_t port) {
