@@ -120,6 +120,19 @@ kind<std::string> text() {
           [](const std::string& v) { return json(v); }};
 }
 
+kind<std::string> listening_address(bool may_be_empty) {
+  auto plain = text();
+  plain.expected = R"(an IP address such as "0.0.0.0" or "::1")";
+  if (may_be_empty) plain.expected += ", or \"\"";
+  plain.read = [may_be_empty](const json& v) -> std::optional<std::string> {
+    if (!v.is_string()) return std::nullopt;
+    const auto& given = v.get_ref<const std::string&>();
+    const auto known = given.empty() ? may_be_empty : parse_address(given.substr(0, given.find('%'))).has_value();
+    return known ? std::optional{given} : std::nullopt;
+  };
+  return plain;
+}
+
 kind<std::string> backplane_url() {
   auto plain = text();
   plain.expected = R"("memory:", or an address that begins with "redis://", "redis+sentinel://" or )"

@@ -36,6 +36,7 @@ kind<double> amount(); ///< finite, 0 or more
 kind<duration> time_span(duration least = duration{0});
 kind<offer> offered(); ///< true, "asked" or false
 kind<std::string> text();
+kind<std::string> listening_address(bool may_be_empty); ///< of an interface; IPv6 may name its zone
 kind<std::string> backplane_url();
 kind<std::string> web_address(); ///< empty, or http:// or https://
 kind<std::vector<std::string>> texts();

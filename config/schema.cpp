@@ -153,7 +153,7 @@ std::vector<key> make_keys() {
   node("max_queue_memory", &node_section::max_queue_memory).live = true;
 
   section listen{all, "listen.", restart, [](auto& s) -> decltype(auto) { return (s.listen); }};
-  listen("address", &listen_section::address);
+  listen("address", &listen_section::address, listening_address(false));
   listen("port", &listen_section::port);
 
   section front{all, "listen.", live, [](auto& s) -> decltype(auto) { return (s.listen); }};
@@ -164,7 +164,7 @@ std::vector<key> make_keys() {
   front("connects_per_second_per_address", &listen_section::connects_per_second_per_address);
 
   section internal{all, "internal.", restart, [](auto& s) -> decltype(auto) { return (s.internal); }};
-  internal("address", &internal_section::address);
+  internal("address", &internal_section::address, listening_address(true));
   internal("port", &internal_section::port);
 
   add_backplane(all);

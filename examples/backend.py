@@ -64,8 +64,11 @@ def call(method, **body):
         data=json.dumps(body).encode(),
         headers={"X-API-Key": setting("PLEXUS_API__KEY"), "Content-Type": "application/json"},
     )
-    with urllib.request.urlopen(request, timeout=10) as response:
-        answer = json.load(response)
+    try:
+        with urllib.request.urlopen(request, timeout=10) as response:
+            answer = json.load(response)
+    except urllib.error.HTTPError as error:  # 401, 403, 404, 413: the node says why
+        raise RuntimeError(f"{method}: {error.code} {error.read().decode().strip()}") from None
     if "error" in answer:
         code, message = answer["error"]["code"], answer["error"]["message"]
         raise (Unknown if code == 100 else RuntimeError)(f"{method}: {code} {message}")
@@ -78,8 +81,8 @@ def publish(channel, data):
     for wait in (0.2, 1, 3, None):
         try:
             return call("publish", channel=channel, data=data, idempotency_key=key)
-        except (Unknown, OSError) as error:
-            if wait is None or isinstance(error, urllib.error.HTTPError):
+        except (Unknown, OSError):
+            if wait is None:
                 raise
             time.sleep(wait)
 
@@ -111,7 +114,10 @@ def main(words):
     if words[:1] == ["token"] and len(words) == 2:
         print(mint(words[1]))
     elif words[:1] == ["publish"] and len(words) == 3:
-        print(json.dumps(publish(words[1], json.loads(words[2]))))
+        try:
+            print(json.dumps(publish(words[1], json.loads(words[2]))))
+        except (RuntimeError, OSError) as error:
+            sys.exit(str(error))
     elif not words:
         setting("PLEXUS_CLIENT__TOKEN__HMAC_SECRET")
         server = ThreadingHTTPServer(LISTEN, Handler)

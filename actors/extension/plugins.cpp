@@ -10,7 +10,7 @@ namespace plexus::extension {
 namespace {
 
 [[noreturn]] void refuse(const std::string& file, const std::string& why) {
-  throw std::runtime_error("plugins: " + file + ": " + why);
+  throw std::runtime_error("plugins: found \"" + file + "\" (" + why + "), expected a plugin that fits this node");
 }
 
 std::string sentence(const char* version, unsigned interface_number, const char* compiled_by) {

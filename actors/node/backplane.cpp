@@ -35,11 +35,16 @@ backplane::redis::options redis_options(const config::settings& s, const std::st
 
 } // namespace
 
-std::string backplane_fault(const config::settings& settings) {
-  if (in_process(settings)) return {};
+std::optional<config::fault> backplane_fault(const config::settings& settings, const config::origins& where) {
+  if (in_process(settings)) return std::nullopt;
   auto parsed = backplane::redis::parse_address(settings.backplane.url);
   const auto* wrong = std::get_if<std::string>(&parsed);
-  return wrong ? "backplane.url: " + *wrong : std::string();
+  if (!wrong) return std::nullopt;
+  constexpr auto key = "backplane.url";
+  const auto source = where.find(key);
+  // The address may carry a password.
+  return config::fault{source == where.end() ? "" : source->second, key, "one that can't be used (" + *wrong + ")",
+                       "an address such as redis://host:6379/0"};
 }
 
 std::unique_ptr<backplane::backplane> node::parts::make_plane(const config::settings& s) {

@@ -88,16 +88,24 @@ std::optional<config::settings> read_settings(const options& from, bool must_be_
     for (auto& f : connection::unusable_keys(loaded.values.client.token, loaded.where))
       faults.push_back(std::move(f));
   }
+  if (faults.empty())
+    if (auto wrong = node::backplane_fault(loaded.values, loaded.where)) faults.push_back(std::move(*wrong));
   for (auto& f : faults) std::cerr << config::to_string(f) << "\n";
-  if (auto wrong = faults.empty() ? node::backplane_fault(loaded.values) : std::string(); !wrong.empty()) {
-    std::cerr << wrong << "\n";
-    return std::nullopt;
-  }
   if (!faults.empty()) return std::nullopt;
   runtime::log::configure(loaded.values.log);
   if (notices)
     for (auto& n : loaded.notices) runtime::log::info("config", n);
   return loaded.values;
+}
+
+void warn_of_clients(const config::client_section& client) {
+  if (client.insecure)
+    runtime::log::warn("node", "client.insecure is on: no tokens, everyone may do everything");
+  const auto& token = client.token;
+  if (!client.insecure && !client.anonymous && token.hmac_secrets.empty() && token.public_keys.empty() &&
+      token.jwks_url.empty())
+    runtime::log::warn("node", "no client can connect: set client.token.hmac_secret, public_key or jwks_url, or allow "
+                               "client.anonymous");
 }
 
 /// By rename, so that whoever waits for it never reads half of it.
@@ -130,8 +138,7 @@ int serve(const options& from) {
                               {"max_clients", n.max_clients()},
                               {"loops", n.loops()},
                               {"insecure", settings->client.insecure ? "yes" : "no"}});
-          if (settings->client.insecure)
-            runtime::log::warn("node", "client.insecure is on: no tokens, everyone may do everything");
+          warn_of_clients(settings->client);
           if (!from.ready_file.empty() && !write_ready_file(from.ready_file, n)) {
             wrote = false;
             runtime::log::error("node", "the ready file can't be written", {{"file", from.ready_file}});
@@ -151,6 +158,7 @@ int serve(const options& from) {
             runtime::log::error("node", "the configuration has faults; the one before stays");
             return nullptr;
           }
+          warn_of_clients(fresh->client);
           return std::make_unique<config::settings>(*fresh);
         },
         from.again);

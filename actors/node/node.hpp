@@ -3,12 +3,14 @@
 // apart again.
 
 #include "actors/node/service_manager.hpp"
+#include "config/load.hpp"
 #include "config/settings.hpp"
 
 #include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -20,8 +22,8 @@ struct bad_settings : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// What is wrong with `backplane.url` beyond its scheme, as a sentence without the password; empty: nothing.
-std::string backplane_fault(const config::settings& settings);
+/// What is wrong with `backplane.url` beyond its scheme, without the password.
+std::optional<config::fault> backplane_fault(const config::settings& settings, const config::origins& where);
 
 /// What is wrong with the plugins and the namespaces' actors, as a sentence; empty: nothing. Loads the plugins.
 std::string plugin_fault(const config::settings& settings);

@@ -43,7 +43,7 @@ using member_map = std::map<std::string, member, std::less<>>;
 /// Thrown from a handler: refuses what was asked, with this answer, and leaves the state as it was.
 class refusal : public std::runtime_error {
 public:
-  /// `code`: one of the engine's (docs/errors.md) or your own, 400 to 1999. Anything else becomes 100.
+  /// `code`: one of the engine's (docs/what-happens-when.md) or your own, 400 to 1999. Anything else becomes 100.
   refusal(std::uint16_t code, const std::string& message) : std::runtime_error(message), code_(code) {}
   [[nodiscard]] std::uint16_t code() const noexcept { return code_; }
 

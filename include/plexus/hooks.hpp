@@ -26,7 +26,7 @@ struct caller {
   std::string_view info; ///< JSON text or empty
 };
 
-/// A client connects; its token is good. Refused, the connection is closed with the code (3000 to 4999, docs/errors.md;
+/// A client connects; its token is good. Refused, the connection is closed with the code (3000 to 4999, docs/what-happens-when.md;
 /// else 3507 is taken).
 struct connecting : request {
   std::string user; ///< of the token; may be changed

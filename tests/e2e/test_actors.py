@@ -212,7 +212,7 @@ async def test_a_plugin_of_another_version_is_refused_with_both_versions(plexus)
 
 async def test_what_is_no_plugin_is_named(plexus):
     said = await does_not_start(plexus, {"plugins": ["./nothing.so"]})
-    assert "plugins: ./nothing.so: can't be loaded" in said
+    assert "plugins: found \"./nothing.so\" (can't be loaded" in said
 
 
 async def test_an_actor_without_any_plugin_is_named(plexus):
