@@ -6,6 +6,7 @@
 // what a real server loses against it is its own work. Its pings keep no account of who answered.
 
 #include "load/wire.hpp"
+#include "uring_sender.hpp"
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -72,8 +73,11 @@ std::string accept_of(std::string_view key) {
 
 class limit {
 public:
-  limit(std::uint16_t port, std::size_t frame_size) :
+  /// `uring`: the turn's sends go through it; null: a system call each.
+  limit(std::uint16_t port, std::size_t frame_size, std::unique_ptr<plexus::bench::uring_sender> uring, bool spin) :
       frame_size_(frame_size),
+      uring_(std::move(uring)),
+      spin_(spin),
       epoll_(::epoll_create1(0)),
       listener_(open_listener(port)),
       events_(1024),
@@ -90,7 +94,8 @@ public:
 
   [[noreturn]] void run() {
     for (;;) {
-      const int count = ::epoll_wait(epoll_, events_.data(), static_cast<int>(events_.size()), until_pings());
+      const int count =
+          ::epoll_wait(epoll_, events_.data(), static_cast<int>(events_.size()), spin_ ? 0 : until_pings());
       for (int i = 0; i < count; ++i) {
         const auto& event = events_[static_cast<std::size_t>(i)];
         if (event.data.ptr == nullptr) {
@@ -102,7 +107,11 @@ public:
         if ((event.events & ~static_cast<unsigned>(EPOLLOUT)) != 0) read(from);
       }
       if (!turn_.empty()) {
-        for (auto* each : subscribers_) send(*each, turn_);
+        if (uring_) {
+          send_all();
+        } else {
+          for (auto* each : subscribers_) send(*each, turn_);
+        }
         turn_.clear();
       }
       if (!replies_.empty()) {
@@ -265,6 +274,21 @@ private:
     watch(EPOLL_CTL_MOD, to.fd, &to, EPOLLIN | EPOLLOUT);
   }
 
+  void send_all() {
+    for (auto* each : subscribers_) {
+      if (each->unsent.empty())
+        uring_->add(each->fd, turn_, each);
+      else
+        each->unsent.append(turn_);
+    }
+    uring_->finish([this](void* who, int sent) {
+      if (sent == static_cast<int>(turn_.size()) || (sent < 0 && sent != -EAGAIN)) return;
+      auto& to = *static_cast<connection*>(who);
+      to.unsent.assign(turn_, sent < 0 ? 0 : static_cast<std::size_t>(sent));
+      watch(EPOLL_CTL_MOD, to.fd, &to, EPOLLIN | EPOLLOUT);
+    });
+  }
+
   void go_on(connection& to) {
     watch(EPOLL_CTL_MOD, to.fd, &to, EPOLLIN);
     const auto rest = std::move(to.unsent);
@@ -287,6 +311,8 @@ private:
   static constexpr std::size_t closed = ~std::size_t{0};
 
   std::size_t frame_size_;
+  std::unique_ptr<plexus::bench::uring_sender> uring_;
+  bool spin_;
   int epoll_;
   int listener_;
   std::vector<epoll_event> events_;
@@ -310,23 +336,29 @@ void write_ready_file(const std::string& path, std::uint16_t port) {
 
 } // namespace
 
-/// kernel_limit [--port N] [--frame BYTES] [--ready-file FILE]; port 0: the kernel picks one.
+/// kernel_limit [--port N] [--frame BYTES] [--ready-file FILE] [--send calls|uring|uring_zero_copy] [--wait
+/// sleep|spin] Port 0: the kernel picks one.
 int main(int count, char** words) {
   try {
     std::uint16_t port = 0;
     std::size_t frame_size = usual_frame;
     std::string ready_file;
+    std::string_view how = "calls", wait = "sleep";
     for (int i = 1; i + 1 < count; i += 2) {
       const std::string_view name = words[i];
       if (name == "--port") port = static_cast<std::uint16_t>(std::atoi(words[i + 1]));
       if (name == "--frame") frame_size = static_cast<std::size_t>(std::atoll(words[i + 1]));
       if (name == "--ready-file") ready_file = words[i + 1];
+      if (name == "--send") how = words[i + 1];
+      if (name == "--wait") wait = words[i + 1];
     }
     rlimit files{};
     getrlimit(RLIMIT_NOFILE, &files);
     files.rlim_cur = files.rlim_max;
     setrlimit(RLIMIT_NOFILE, &files);
-    limit server(port, frame_size);
+    std::unique_ptr<plexus::bench::uring_sender> uring;
+    if (how != "calls") uring = std::make_unique<plexus::bench::uring_sender>(how == "uring_zero_copy");
+    limit server(port, frame_size, std::move(uring), wait == "spin");
     std::printf("port %u\n", static_cast<unsigned>(server.port()));
     std::fflush(stdout);
     if (!ready_file.empty()) write_ready_file(ready_file, server.port());

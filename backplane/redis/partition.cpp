@@ -138,7 +138,13 @@ void partition::flush() {
   if (phase_ != phase::up || !batches_.outstanding().empty() || paused_until_ > now()) return;
   fill_repairs();
   settle();
+  const auto present = batch_pace::clock::now();
+  if (const auto time =
+          batches_.repairs() > 0 ? batch_pace::clock::duration{0} : pace_.wait(present, batches_.waiting());
+      time.count() > 0)
+    return gathering_.wait(time, [this] { flush(); });
   if (!batches_.next()) return;
+  pace_.sent(present, batches_.outstanding().size());
   batch_sent_ = false;
   send_batch(false);
 }

@@ -9,7 +9,9 @@
 // all connections closed, and after each `up` every channel is registered again.
 
 #include "actors/runtime/loop.hpp"
+#include "backplane/redis/batch_pace.hpp"
 #include "backplane/redis/batcher.hpp"
+#include "backplane/redis/fine_timer.hpp"
 #include "backplane/redis/identity.hpp"
 #include "backplane/redis/inbox_tail.hpp"
 #include "backplane/redis/lease_clock.hpp"
@@ -233,6 +235,8 @@ private:
   lease_clock lease_;
   presence_sweep sweep_;
   batcher<step> batches_;
+  batch_pace pace_;
+  fine_timer gathering_; ///< for the batch that keeps its distance
   unsettled unsettled_;
   words words_;
   milliseconds deadline_{0}, slack_{0}; ///< of the outstanding batch, in Redis time; fixed when it is first sent

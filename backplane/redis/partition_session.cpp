@@ -37,7 +37,8 @@ partition::partition(runtime::loop& home, setup with, backplane::executor run, l
     to_(to),
     timer_(std::make_unique<pulse_timer>(*this)),
     lease_(with_.times.lease),
-    batches_({with_.times.max_pending, 128, 1 << 20}) {}
+    batches_({with_.times.max_pending, 128, 1 << 20}),
+    gathering_(home) {}
 
 partition::~partition() {
   stop();

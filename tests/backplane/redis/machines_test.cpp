@@ -1,6 +1,7 @@
 // The machines that decide: no Redis, no clock.
 
 #include "backplane/redis/address.hpp"
+#include "backplane/redis/batch_pace.hpp"
 #include "backplane/redis/batcher.hpp"
 #include "backplane/redis/identity.hpp"
 #include "backplane/redis/inbox_tail.hpp"
@@ -117,6 +118,19 @@ TEST_CASE(
   CHECK(text(&q.outstanding()) == "sent");
   q.finish();
   CHECK(text(q.next()) == "later");
+}
+
+TEST_CASE("batch pace: who comes alone never waits, those who come in numbers ride together") {
+  batch_pace pace;
+  const batch_pace::clock::time_point start{std::chrono::seconds{5}};
+  const std::chrono::microseconds none{0}, soon{100};
+  CHECK(pace.wait(start, 1) == none);
+  pace.sent(start, batch_pace::worth_it - 1);
+  CHECK(pace.wait(start + soon, 1) == none);
+  pace.sent(start, batch_pace::worth_it);
+  CHECK(pace.wait(start + soon, 1) == batch_pace::distance - soon);
+  CHECK(pace.wait(start + soon, batch_pace::enough) == none);
+  CHECK(pace.wait(start + batch_pace::distance, 1) == none);
 }
 
 TEST_CASE("unsettled: one fact for each channel and member, none for what Redis never heard of") {
