@@ -13,6 +13,11 @@ disconnect_code code_of(denial why) {
   return why == denial::blocked ? disconnect_code::permission_denied : disconnect_code::invalid_token;
 }
 
+// Its rights are for one channel: as a connection's they would hold everywhere.
+bool is_for_a_subscription(const claims& token) noexcept {
+  return !token.channel.empty() || !token.client.empty();
+}
+
 } // namespace
 
 bool client::dispatch(const protocol::command& c, moment now) {
@@ -72,6 +77,11 @@ void client::on(std::uint32_t id, const protocol::connect_command& c, moment now
       return;
     }
     who = std::move(std::get<claims>(verified));
+    if (is_for_a_subscription(who)) {
+      metrics::count_refused(token_fault::invalid);
+      close(disconnect_code::invalid_token);
+      return;
+    }
     if (const auto why = denied(who, now); why != denial::none) {
       close(code_of(why));
       return;
@@ -199,7 +209,8 @@ void client::on(std::uint32_t id, const protocol::refresh_command& c, moment now
     return;
   }
   auto& who = std::get<claims>(verified);
-  if (who.user != user_) {
+  if (who.user != user_ || is_for_a_subscription(who)) {
+    metrics::count_refused(token_fault::invalid);
     close(disconnect_code::invalid_token);
     return;
   }

@@ -209,12 +209,14 @@ async def test_a_connection_token_is_no_subscription_token_and_the_reverse(guard
     with pytest.raises(Ended) as ended:
         await one.subscribe("private:a", token=token("mallory", can={"subscribe": ["private:*"]}))
     assert ended.value.code == 3500
-    # The reverse connects: it is a good token of the user, and gives no right in the channel by itself.
-    other = await wire(guarded, None)
-    await other.connect(token("mallory", channel="private:a"))
-    with pytest.raises(CommandError) as error:
-        await other.subscribe("private:a")
-    assert error.value.code == 103
+    # The reverse: the rights of a subscription's token are for its channel, as a connection's they would hold for all.
+    for more in ({"channel": "private:a"}, {"client": "some-client"}, {"channel": "private:a", "client": "c"}):
+        narrow = token("mallory", can={"publish": ["*"], "subscribe": ["*"]}, **more)
+        assert await admission(wire, guarded, narrow) == 3500, more
+        other = await wire(guarded, "mallory")
+        with pytest.raises(Ended) as ended:
+            await other.call("refresh", token=narrow)
+        assert ended.value.code == 3500
 
 
 async def test_another_users_channel(guarded, wire):
