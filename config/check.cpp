@@ -56,32 +56,10 @@ private:
   std::vector<fault> faults_;
 };
 
-constexpr auto not_yet = " (this version of Plexus does not serve it yet)";
-
-template <class Owner>
-fault refusal(const field<Owner>& f, const std::string& path, const Owner& given, const origins& where) {
-  const auto value = f.write(given);
-  return {source_of(where, path), path, describe(value, f.secret), describe(f.write(Owner{}), false) + not_yet};
-}
-
 } // namespace
 
 std::vector<fault> contradictions(const loaded& from, const std::set<std::string, std::less<>>& refused) {
   return pairs{from, refused}.check();
-}
-
-std::vector<fault> unserved(const settings& values, const origins& where) {
-  std::vector<fault> faults;
-  const settings defaults;
-  for (const auto& k : keys())
-    if (!k.served && !k.same(values, defaults)) faults.push_back(refusal(k, k.path, values, where));
-  // What a namespace has from `channels.default` is told once, there.
-  for (const auto& [name, namespace_options] : values.namespaces)
-    for (const auto& o : options())
-      if (!o.served && !o.same(namespace_options, channel_options{}) &&
-          !o.same(namespace_options, values.default_channel))
-        faults.push_back(refusal(o, "channels.namespaces." + name + "." + o.path, namespace_options, where));
-  return faults;
 }
 
 } // namespace plexus::config

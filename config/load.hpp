@@ -59,8 +59,4 @@ struct loaded {
 
 loaded load(const sources& from);
 
-/// Settings that are valid but that this version can't honour, so that the start stops instead of ignoring them.
-/// `where` names the sources in the answer.
-std::vector<fault> unserved(const settings& values, const origins& where = {});
-
 } // namespace plexus::config

@@ -194,7 +194,7 @@ std::vector<key> make_keys() {
   for (const auto& o : options())
     all.push_back({"channels.default." + o.path, o.text, o.expected,
                    [&o](const json& value, settings& s) { return o.read(value, s.default_channel); },
-                   [&o](const settings& s) { return o.write(s.default_channel); }, o.live, o.secret, o.served});
+                   [&o](const settings& s) { return o.write(s.default_channel); }, o.live, o.secret});
   return all;
 }
 

@@ -1,6 +1,6 @@
 #pragma once
-// The one table of what can be set. Reading, the types of environment values, the search for unknown keys, what a
-// reload may change and what this version serves all come from it. Inside `config` only.
+// The one table of what can be set. Reading, the types of environment values, the search for unknown keys and what
+// a reload may change all come from it. Inside `config` only.
 
 #include "config/kinds.hpp"
 
@@ -20,13 +20,11 @@ struct field {
   std::function<json(const Owner&)> write;       ///< what `read` would take
   bool live;                                     ///< a reload can change it
   bool secret = false;                           ///< the value is never shown
-  bool served = true;                            ///< false: only the default works in this version
 
   [[nodiscard]] bool string_key() const noexcept { return text != form::parsed; }
   [[nodiscard]] bool same(const Owner& a, const Owner& b) const { return write(a) == write(b); }
 
   field& hidden() { return secret = true, *this; }
-  field& not_served() { return served = false, *this; }
 };
 
 using key = field<settings>;

@@ -69,7 +69,7 @@ void add_tls_fault(const config::loaded& from, std::vector<config::fault>& to) {
 }
 
 /// Everything from the file, the environment and --set; faults go to standard error.
-std::optional<config::settings> read_settings(const options& from, bool must_be_served, bool notices = true) {
+std::optional<config::settings> read_settings(const options& from, bool to_serve, bool notices = true) {
   auto sources = sources_of(from);
   if (!from.file.empty()) {
     auto text = config::read_file(from.file);
@@ -81,9 +81,7 @@ std::optional<config::settings> read_settings(const options& from, bool must_be_
   }
   auto loaded = config::load(sources);
   auto faults = loaded.faults;
-  if (must_be_served)
-    for (auto& f : config::unserved(loaded.values, loaded.where)) faults.push_back(std::move(f));
-  if (loaded.ok() && must_be_served) {
+  if (loaded.ok() && to_serve) {
     add_tls_fault(loaded, faults);
     for (auto& f : connection::unusable_keys(loaded.values.client.token, loaded.where))
       faults.push_back(std::move(f));

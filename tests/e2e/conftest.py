@@ -9,12 +9,11 @@ import pytest
 import pytest_asyncio
 
 from support.certificates import Authority
-from support.node import BASE, DidNotStart, Node, merged
+from support.node import BASE, Node, merged
 from support.stream import HTTP_STREAM, Stream, connecting
 from support.tokens import token
 from support.wire import Wire
 
-UNSERVED = "does not serve it yet"  # a key that is settled but has no effect so far: its tests wait for it
 TEST_LIMIT = 60  # seconds; every wait is shorter, this is for what waits in none of them
 
 
@@ -55,12 +54,7 @@ async def plexus(tmp_path):
         folder = tmp_path / f"node{next(numbers)}"
         folder.mkdir()
         one = Node(folder, only if only is not None else merged(BASE, changes or {}))
-        try:
-            await one.start(*arguments, environment=environment)
-        except DidNotStart as e:
-            if UNSERVED in e.output:
-                pytest.skip(e.output.strip().rpartition("plexus.json: ")[2])
-            raise
+        await one.start(*arguments, environment=environment)
         nodes.append(one)
         return one
 

@@ -21,7 +21,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     fuzz::require(line.size() > 10 && line.find('\n') == std::string::npos, "a fault isn't one line");
   }
   if (got.ok()) {
-    for (const auto& f : config::unserved(got.values, got.where)) (void)config::to_string(f);
     (void)got.values.options_of("chat:room");
     fuzz::require(config::load(from).values == got.values, "another time, other settings");
   }
