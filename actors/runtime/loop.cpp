@@ -153,13 +153,18 @@ void loop::turn(bool wait) {
     busy = clock::now() - woke > longest_gathering;
     if (busy) break;
   }
-  for (auto& hook : flush_hooks_) guarded("a flush", hook);
-  run_patient(busy ? busy_slice : patient_slice);
+  flush();
+  // What it wrote goes out now, not when something else wakes the loop. Who is here doesn't wait for it.
+  if (run_patient(busy ? busy_slice : patient_slice)) flush();
   const std::chrono::duration<double> took = clock::now() - woke;
   turn_seconds.observe(took.count());
   if (took > slow_turn)
     log::note_slow("runtime", "a turn of an event loop took long",
                    {{"loop", index_}, {"milliseconds", took.count() * 1000}});
+}
+
+void loop::flush() {
+  for (auto& hook : flush_hooks_) guarded("a flush", hook);
 }
 
 std::size_t loop::in_inbox() {
@@ -210,8 +215,8 @@ std::size_t loop::run_deferred() {
   return count;
 }
 
-void loop::run_patient(clock::duration slice) {
-  if (patient_.empty()) return;
+bool loop::run_patient(clock::duration slice) {
+  if (patient_.empty()) return false;
   const auto until = clock::now() + slice;
   for (auto left = patient_.size(); left > 0; --left) {
     auto work = std::move(patient_.front());
@@ -219,6 +224,7 @@ void loop::run_patient(clock::duration slice) {
     guarded("a patient task", work);
     if (clock::now() >= until) break;
   }
+  return true;
 }
 
 std::size_t loop::drain_inbox() {

@@ -156,8 +156,19 @@ TEST_CASE("what can wait is done in slices behind each flush, in order, and the 
   while (done.size() < 10) loop.turn(true);
   for (int i = 0; i < 10; ++i) {
     CHECK(done[static_cast<std::size_t>(i)] == i);
-    CHECK(flushed_before[static_cast<std::size_t>(i)] == i + 1);
+    CHECK(flushed_before[static_cast<std::size_t>(i)] == 2 * i + 1);
   }
+}
+
+TEST_CASE("what patient work has to write is flushed in the same turn: nothing may wake the loop for it") {
+  runtime rt(1);
+  auto& loop = rt.at(0);
+  bool dirty = false;
+  int written = 0;
+  loop.at_turn_end([&] { written += std::exchange(dirty, false) ? 1 : 0; });
+  loop.patiently([&] { dirty = true; });
+  loop.turn(false);
+  CHECK(written == 1);
 }
 
 TEST_CASE("a task that throws is counted and costs nobody else anything") {
