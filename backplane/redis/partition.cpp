@@ -13,7 +13,7 @@ namespace plexus::backplane::redis {
 
 namespace {
 
-constexpr std::size_t most_repairs = 256; // at once: the steps of others go along
+constexpr std::size_t most_settled = 256; // at once: the steps of others go along
 constexpr milliseconds after_script_error{200};
 
 const std::string* find(const std::unordered_map<std::string, std::string>& in, const std::string& key) {
@@ -101,7 +101,7 @@ void partition::keep_fact(step& of) {
 
 // By what is true now, and behind what waits: that may be about the same channels and members.
 void partition::settle() {
-  while (batches_.waiting() < most_repairs && batches_.has_room()) {
+  while (batches_.waiting() < most_settled && batches_.has_room()) {
     step what;
     if (auto channel = unsettled_.take_channel()) {
       if (views_.contains(channel->first)) continue;
@@ -136,37 +136,39 @@ void partition::flush_soon() {
 
 void partition::flush() {
   if (phase_ != phase::up || !batches_.outstanding().empty() || paused_until_ > now()) return;
-  fill_repairs();
   settle();
   const auto present = batch_pace::clock::now();
-  if (const auto time =
-          batches_.repairs() > 0 ? batch_pace::clock::duration{0} : pace_.wait(present, batches_.waiting());
-      time.count() > 0)
-    return gathering_.wait(time, [this] { flush(); });
-  if (!batches_.next()) return;
+  if (to_enroll_.empty() && to_enter_.empty())
+    if (const auto time = pace_.wait(present, batches_.waiting()); time.count() > 0)
+      return gathering_.wait(time, [this] { flush(); });
+  if (!batches_.next([this] { return next_repair(); })) return;
   pace_.sent(present, batches_.outstanding().size());
   batch_sent_ = false;
   send_batch(false);
 }
 
-void partition::fill_repairs() {
-  while (batches_.repairs() < most_repairs && !to_enroll_.empty()) {
+// What this node is itself about, the most urgent first, by what is true now: a member that has left meanwhile must
+// not be entered again behind its own leaving.
+std::optional<step> partition::next_repair() {
+  while (!to_enroll_.empty()) {
     auto [channel, reason] = std::move(to_enroll_.front());
     to_enroll_.pop_front();
     const auto found = views_.find(channel);
     if (found == views_.end()) continue;
     count::enrolls.add(1, reason);
-    batches_.push_repair({std::move(channel), found->second.keep, {}, enroll_step{}});
+    return step{std::move(channel), found->second.keep, {}, enroll_step{}};
   }
-  while (batches_.repairs() < most_repairs && !to_enter_.empty()) {
+  while (!to_enter_.empty()) {
     auto [channel, client] = std::move(to_enter_.front());
     to_enter_.pop_front();
     const auto in = members_.find(channel);
-    if (in == members_.end()) continue;
-    const auto who = in->second.find(client);
-    if (who == in->second.end()) continue;
-    batches_.push_repair({std::move(channel), {}, {}, enter_step{std::move(client), who->second, {}, true}});
+    const auto* who = in == members_.end() ? nullptr : find(in->second, client);
+    if (who) return step{std::move(channel), {}, {}, enter_step{std::move(client), *who, {}, true}};
   }
+  if (to_clean_.empty()) return std::nullopt;
+  auto next = std::move(to_clean_.front());
+  to_clean_.pop_front();
+  return next;
 }
 
 void partition::send_batch(bool with_text) {

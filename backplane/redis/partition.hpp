@@ -27,6 +27,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
@@ -155,7 +156,7 @@ private:
   // partition.cpp: batches
   void flush_soon();
   void flush();
-  void fill_repairs();
+  [[nodiscard]] std::optional<step> next_repair();
   void settle();
   void push_fact(step what);
   void keep_fact(step& of);
@@ -189,6 +190,7 @@ private:
   // partition_actors.cpp
   void on_claimed(step& of, claim_actor_step& what, const reply& r);
   void on_written(step& of, write_actor_step& what, const reply& r);
+  void bury(const std::vector<std::string>& dead);
   void on_cleaned(step& of, const clean_step& what, const reply& r);
   void in_order(const std::string& channel, std::string_view epoch, std::uint64_t sequence, bool is_step,
                 item what);
@@ -253,6 +255,7 @@ private:
   by_name<std::unordered_map<std::string, std::string>> members_; ///< own ones: by channel and client, encoded
   std::deque<std::pair<std::string, std::size_t>> to_enroll_;     ///< with the reason
   std::deque<std::pair<std::string, std::string>> to_enter_;
+  std::deque<step> to_clean_; ///< behind nodes that are gone
   std::deque<std::pair<milliseconds, std::string>> swept_;
   std::unordered_set<std::string> holes_;
 

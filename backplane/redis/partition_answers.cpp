@@ -168,7 +168,7 @@ void partition::answer_step(step& of, const reply& r) {
           std::vector<std::string> names;
           for (std::size_t i = 0; i < r.size(); ++i) names.emplace_back(r[i].text());
           for (auto& each : sweep_.channels(channel, names))
-            batches_.push_repair({std::move(each), {}, {}, clean_step{channel}});
+            to_clean_.push_back({std::move(each), {}, {}, clean_step{channel}});
         } else if constexpr (std::is_same_v<S, clean_step>) {
           on_cleaned(of, s, r);
         } else {
@@ -346,9 +346,18 @@ void partition::on_members(step& of, members_step& what, const reply& r) {
   batches_.push_own(std::move(of));
 }
 
+// Inboxes that are gone, and so what their nodes had; again and again until they are forgotten.
+void partition::bury(const std::vector<std::string>& dead) {
+  for (auto& each : sweep_.found(dead)) to_clean_.push_back({std::move(each), {}, {}, bury_step{}});
+  flush_soon();
+}
+
 void partition::on_cleaned(step& of, const clean_step& what, const reply& r) {
   const auto& channel = of.channel;
-  sweep_.cleaned(what.dead, channel);
+  if (const auto cursor = r[1].text(); !cursor.empty())
+    to_clean_.push_back({channel, {}, {}, clean_step{what.dead, std::string(cursor)}});
+  else if (sweep_.cleaned(what.dead, channel))
+    bury({what.dead});
   const bool occupied = views_.contains(channel);
   for (std::size_t i = 2; i + 2 < r.size(); i += 3) {
     count::cleaned.add();

@@ -37,7 +37,7 @@ partition::partition(runtime::loop& home, setup with, backplane::executor run, l
     to_(to),
     timer_(std::make_unique<pulse_timer>(*this)),
     lease_(with_.times.lease),
-    batches_({with_.times.max_pending, 128, 1 << 20}),
+    batches_({with_.times.max_pending, with_.times.max_pending_bytes, 128, 1 << 20}),
     gathering_(home) {}
 
 partition::~partition() {
@@ -230,6 +230,7 @@ void partition::doubt(std::size_t reason, const std::string& why) {
   parked_ = nullptr;
   waiting_for_replica_ = false;
   sweep_.forget();
+  to_clean_.clear();
   const bool first = retry_.count() == 0;
   retry_ = first ? with_.times.first_retry : std::min(retry_ * 2, with_.times.last_retry);
   next_attempt_ = at + jittered(retry_);
@@ -246,7 +247,9 @@ void partition::pulse() {
   if (phase_ == phase::up) {
     if (leaving_ && at >= farewell_until_) {
       farewell_until_ = milliseconds::max();
-      batches_.push_repair({{}, {}, {}, bye_step{}});
+      std::vector<step> now_at_once(1);
+      now_at_once.front().what = bye_step{};
+      batches_.put_back(now_at_once);
     }
     // After a pause of this process too: the renewal goes first.
     if (lease_.due(at)) renew(at);
@@ -319,8 +322,7 @@ void partition::on_renewed(const reply& r) {
   inbox_waiting_ = r[2].number();
   std::vector<std::string> dead;
   for (std::size_t i = 3; i < r.size(); ++i) dead.emplace_back(r[i].text());
-  for (auto& each : sweep_.found(dead)) batches_.push_repair({std::move(each), {}, {}, bury_step{}});
-  flush_soon();
+  bury(dead);
 }
 
 // A primary that was replaced may go on serving: its connections look well, and what it acknowledges is lost.

@@ -27,8 +27,13 @@ public:
       if (cleaning_.emplace(dead, each).second) fresh.push_back(each);
     return fresh;
   }
-  /// A channel's step was answered, or failed: the next scan finds what is left.
-  void cleaned(const std::string& dead, const std::string& channel) { cleaning_.erase({dead, channel}); }
+  /// None of its members is left in the channel, or cleaning failed. True: that was the last channel that is known,
+  /// so it is asked at once whether there are more.
+  bool cleaned(const std::string& dead, const std::string& channel) {
+    cleaning_.erase({dead, channel});
+    const auto next = cleaning_.lower_bound({dead, {}});
+    return next == cleaning_.end() || next->first != dead;
+  }
   /// The connection was lost.
   void forget() {
     burying_.clear();

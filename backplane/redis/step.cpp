@@ -9,7 +9,6 @@ namespace {
 // Answers with what was missed are for small gaps; who is further behind asks the log page by page.
 constexpr int most_missed = 1000;
 constexpr int dead_channels_a_step = 500;
-constexpr int members_a_step = 1000;
 constexpr std::uint64_t members_a_page = 1000;
 
 constexpr std::uint64_t most_exact = 9'000'000'000'000; // what a script's numbers print without an exponent
@@ -130,7 +129,7 @@ struct writer {
     to.add("C");
     to.add(of.channel);
     to.add(s.dead);
-    to.add(members_a_step);
+    to.add(s.cursor);
   }
   void operator()(const peers_step&) {
     to.add("N");

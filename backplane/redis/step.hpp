@@ -75,8 +75,9 @@ struct drop_notice_step {
 };
 struct notices_step {}; ///< all of them, for the listener
 struct bury_step {};    ///< `channel` is the inbox
+/// Goes on from page to page.
 struct clean_step {
-  std::string dead;
+  std::string dead, cursor = "0";
 };
 struct peers_step {
   answer<std::vector<peer>> done;

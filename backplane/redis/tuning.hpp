@@ -10,6 +10,7 @@ struct tuning {
   milliseconds lease{10'000};         ///< `backplane.lease`: a node that is silent for so long is given up
   milliseconds hold{4000};            ///< `backplane.hold`: how long a question waits for a Redis that is away
   std::size_t max_pending = 100'000;  ///< `backplane.max_pending`: steps that wait for one partition
+  std::size_t max_pending_bytes = 64 << 20; ///< and about what they take
   milliseconds append_wait{1500};     ///< then a publisher is told that it isn't known (error 100)
   milliseconds append_deadline{5000}; ///< an append that reaches Redis later than this is refused there
   milliseconds answer_deadline{2000}; ///< an answer that takes longer ends the connection

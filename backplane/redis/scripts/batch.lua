@@ -124,7 +124,7 @@ while i <= last do
     kept[step] = false
     i = i + 3
   elseif what == 'C' then
-    answer = again or clean(ARGV[i + 2], name, number(ARGV[i + 3]))
+    answer = again or clean(ARGV[i + 2], name, ARGV[i + 3])
     kept[step] = answer
     i = i + 4
   else

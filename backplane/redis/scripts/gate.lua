@@ -5,17 +5,17 @@ local prefix, uid, conn, gen, inbox = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5
 local gate, own = prefix .. 'gate', prefix .. 'n:' .. uid
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local replicas
+local replicas, replid
 local stored -- number of the node's last batch
 
 do
   local g = redis.call('HMGET', gate, 'gen', 'replid', 'checked', 'replicas')
   if g[1] ~= gen then return {'GENERATION', 'another generation'} end
-  replicas = g[4]
+  replid, replicas = g[2], g[4]
   -- A promotion cuts no connection by itself; INFO costs too much for each call, so once a second.
   if g[3] ~= time[1] then
     local info = redis.call('INFO', 'replication')
-    if string.match(info, 'master_replid:(%x+)') ~= g[2] then return {'MARK', 'the server has changed'} end
+    if string.match(info, 'master_replid:(%x+)') ~= replid then return {'MARK', 'the server has changed'} end
     if string.match(info, 'role:(%a+)') ~= 'master' then return {'READONLY', 'the server is a replica'} end
     replicas = string.match(info, 'connected_slaves:(%d+)')
     -- Without memory this fails; what frees some must not fail with it.

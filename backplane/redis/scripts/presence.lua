@@ -70,32 +70,31 @@ local function members(name, cursor, size)
   return out
 end
 
--- Channels in which a node that is gone has members; none left: it is forgotten.
+-- Some of the channels in which a node that is gone has members; none left: it is forgotten. Random ones: those who
+-- clean up share the work, and a hash that empties from one end doesn't have to be looked through.
 local function bury(dead, most)
   if redis.call('EXISTS', prefix .. 'i:' .. dead) == 1 then return {} end
-  local names, all = {}, redis.call('HSCAN', prefix .. 'w:' .. dead, '0', 'COUNT', most)
-  for i = 1, #all[2], 2 do names[#names + 1] = all[2][i] end
-  if #names == 0 and all[1] == '0' then
-    redis.call('HDEL', prefix .. 'nodes', dead)
-    redis.call('DEL', prefix .. 'w:' .. dead)
-  end
+  local names = redis.call('HRANDFIELD', prefix .. 'w:' .. dead, most)
+  if #names == 0 then redis.call('HDEL', prefix .. 'nodes', dead) end
   return names
 end
 
--- Takes out at most `most` members of a node that is gone. Epoch, 1 if there are more, then for each: sequence,
--- version, member.
-local function clean(dead, name, most)
-  if redis.call('EXISTS', prefix .. 'i:' .. dead) == 1 then return {'', 0} end
-  local all = redis.call('HGETALL', set_of(name))
+local clean_room = 1000 -- members that one batch looks at, so that Redis never stands still for a large node
+
+-- Looks at the channel's next members, from `cursor` on ('0': the first), and takes out those of a node that is gone.
+-- Epoch, the next cursor (empty: none of them is left), then for each that left: sequence, version, member. A cursor is
+-- good on the server that gave it; on another one it begins again.
+local function clean(dead, name, cursor)
+  if redis.call('EXISTS', prefix .. 'i:' .. dead) == 1 then return {'', ''} end
+  if clean_room <= 0 then return {'', cursor} end
+  local from, by = string.match(cursor, '^(%d+) (%x+)$')
+  local page = redis.call('HSCAN', set_of(name), by == replid and from or '0', 'COUNT', clean_room)
+  local all = page[2]
+  clean_room = clean_room - math.max(#all / 2, 1)
   local c
-  local out, gone, more = {'', 0}, 0, 0
+  local out = {'', page[1] == '0' and '' or page[1] .. ' ' .. replid}
   for i = 1, #all, 2 do
     if string.sub(all[i + 1], 1, owner_length) == dead then
-      if gone == most then
-        more = 1
-        break
-      end
-      gone = gone + 1
       c = c or open(name, true)
       redis.call('HDEL', set_of(name), all[i])
       local info = string.sub(all[i + 1], owner_length + 1)
@@ -109,7 +108,6 @@ local function clean(dead, name, most)
     keep_alive(c, 0)
     out[1] = epoch_of(c)
   end
-  out[2] = more
-  if more == 0 then redis.call('HDEL', prefix .. 'w:' .. dead, name) end
+  if out[2] == '' then redis.call('HDEL', prefix .. 'w:' .. dead, name) end
   return out
 end

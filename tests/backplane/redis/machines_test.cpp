@@ -13,6 +13,9 @@
 
 #include <doctest/doctest.h>
 
+#include <deque>
+#include <optional>
+
 using namespace plexus::backplane;
 using namespace plexus::backplane::redis;
 using namespace std::chrono_literals;
@@ -49,9 +52,18 @@ std::string publication_entry(char body_size) {
 
 struct queue : batcher<word> {
   using batcher::batcher;
+  std::deque<word> own; ///< repairs that are due
   bool add(std::string what, milliseconds until = 0ms) {
     word one{std::move(what), until};
     return push(one);
+  }
+  std::vector<word>* next() {
+    return batcher::next([this]() -> std::optional<word> {
+      if (own.empty()) return std::nullopt;
+      auto first = std::move(own.front());
+      own.pop_front();
+      return first;
+    });
   }
 };
 
@@ -74,7 +86,7 @@ TEST_CASE("batcher: what comes while a batch is on its way makes the next one") 
 }
 
 TEST_CASE("batcher: a batch ends at its steps or its bytes, and one step always fits") {
-  queue by_steps({100, 2, 1000}), by_bytes({100, 10, 4});
+  queue by_steps({100, 1000, 2, 1000}), by_bytes({100, 1000, 10, 4});
   for (const char* each : {"a", "b", "c"}) by_steps.add(each);
   CHECK(text(by_steps.next()) == "a b");
   for (const char* each : {"long one", "b", "c"}) by_bytes.add(each);
@@ -84,7 +96,7 @@ TEST_CASE("batcher: a batch ends at its steps or its bytes, and one step always 
 }
 
 TEST_CASE("batcher: beyond max_pending a step is refused") {
-  queue q({2, 10, 100});
+  queue q({2, 1000, 10, 100});
   CHECK(q.add("a"));
   CHECK(q.add("b"));
   CHECK_FALSE(q.add("c"));
@@ -94,12 +106,41 @@ TEST_CASE("batcher: beyond max_pending a step is refused") {
 }
 
 TEST_CASE("batcher: repairs go first and leave half of a batch to others") {
-  queue q({100, 4, 100});
+  queue q({100, 1000, 4, 100});
   for (const char* each : {"a", "b", "c"}) q.add(each);
-  for (const char* each : {"r1", "r2", "r3"}) q.push_repair({each, 0ms});
+  for (const char* each : {"r1", "r2", "r3"}) q.own.push_back({each, 0ms});
   CHECK(text(q.next()) == "r1 r2 a b");
   q.finish();
   CHECK(text(q.next()) == "r3 c");
+}
+
+TEST_CASE("batcher: a repair that isn't in this batch isn't taken: it may not be one any more at the next") {
+  queue by_steps({100, 1000, 4, 100}), by_bytes({100, 1000, 10, 4});
+  for (auto* q : {&by_steps, &by_bytes}) {
+    for (const char* each : {"1st", "2nd", "3rd"}) q->own.push_back({each, 0ms});
+    CHECK(text(q->next()) == "1st 2nd");
+    CHECK(q->own.size() == 1);
+    q->finish();
+    q->own.clear(); // what it was about has left meanwhile
+    q->add("left");
+    CHECK(text(q->next()) == "left");
+  }
+}
+
+TEST_CASE("batcher: what waits is bounded in bytes too, until it is sent or given up") {
+  queue q({100, 10, 1, 100});
+  CHECK(q.add("12345678"));
+  CHECK(q.add("12345", 5ms));
+  CHECK_FALSE(q.add("1"));
+  CHECK(text(q.next()) == "12345678");
+  CHECK(q.has_room());
+  q.push_own({"1234567", 0ms}); // beyond the bound
+  CHECK_FALSE(q.has_room());
+  q.expire(5ms, [](word& each, bool) { each.text.clear(); });
+  CHECK(q.has_room());
+  auto again = q.finish();
+  q.put_back(again);
+  CHECK_FALSE(q.has_room());
 }
 
 TEST_CASE(
@@ -182,20 +223,17 @@ TEST_CASE("identity: each connection has a higher number; a new generation or in
   CHECK(self.accept("G2", "I3") == identity::greeting::anew);
 }
 
-TEST_CASE("lease: renewed every second or quarter, and others are judged only after an undisturbed lease") {
+TEST_CASE("lease: renewed every second or quarter; no gap that can't end a lease is an outage") {
   lease_clock lease(10s);
-  lease.connected(100s, 5000s);
+  lease.renewed(100s, 5000s);
   CHECK_FALSE(lease.due(100s + 999ms));
   CHECK(lease.due(101s));
   lease.asked(101s);
   CHECK_FALSE(lease.due(101s + 500ms));
   lease.renewed(101s + 10ms, 5001s);
   CHECK(lease.age(102s) == 990ms);
-  CHECK_FALSE(lease.undisturbed(109s));
-  CHECK(lease.undisturbed(110s));
-  lease.connected(200s, 5100s);
-  CHECK_FALSE(lease.undisturbed(209s));
-  CHECK(lease.redis_time(201s) == 5101s);
+  CHECK(lease.redis_time(102s + 10ms) == 5002s);
+  CHECK(lease.longest_gap() == 5s);
   CHECK(lease_clock(1s).due(250ms));
 }
 
@@ -206,11 +244,22 @@ TEST_CASE("presence sweep: each dead inbox and each of its channels is worked on
   CHECK(sweep.channels("A", {"x", "y"}) == std::vector<std::string>{"x", "y"});
   CHECK(sweep.found({"A"}) == std::vector<std::string>{"A"});
   CHECK(sweep.channels("A", {"x", "y"}).empty());
-  sweep.cleaned("A", "x");
-  sweep.found({"A"});
+  CHECK_FALSE(sweep.cleaned("A", "x"));
   CHECK(sweep.channels("A", {"x", "y"}) == std::vector<std::string>{"x"});
   sweep.forget();
   CHECK(sweep.found({"A", "B"}).size() == 2);
+}
+
+TEST_CASE(
+    "presence sweep: after the last channel that is known the dead inbox is asked for more, by nobody twice") {
+  presence_sweep sweep;
+  sweep.channels("A", {"x", "y"});
+  sweep.channels("B", {"x"});
+  CHECK_FALSE(sweep.cleaned("A", "y"));
+  CHECK(sweep.cleaned("A", "x"));
+  CHECK(sweep.found({"A"}).size() == 1);
+  CHECK(sweep.found({"A"}).empty());
+  CHECK(sweep.cleaned("B", "x"));
 }
 
 TEST_CASE("nonces don't repeat and have no mark that keys or epochs use") {

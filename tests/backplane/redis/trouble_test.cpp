@@ -279,6 +279,50 @@ TEST_CASE("trouble: members of a node that died leave within two leases, once, a
   CHECK(f.redis().number({"EXISTS", prefix + "nodes"}) == 1);
 }
 
+TEST_CASE(
+    "trouble: a large node that died is gone within two seconds of its lease, from many channels and large ones") {
+  shared_cluster f;
+  f.advance(1300ms); // a lease, and who renews for so long may judge
+  // As a node's `enter` writes it.
+  f.redis().ask({"EVAL",
+                 "local dead, one = 'DEADINBOX012', KEYS[1] "
+                 "local function member(c) return dead .. string.char(0, #c) .. c .. string.char(0, 0) end "
+                 "for i = 1, 10000 do redis.call('HSET', one .. 'm:c' .. i, 'c', member('c')) "
+                 "redis.call('HSET', one .. 'w:' .. dead, 'c' .. i, 1) end "
+                 "for i = 1, 20000 do redis.call('HSET', one .. 'm:big', 'm' .. i, member('m' .. i)) end "
+                 "redis.call('HSET', one .. 'w:' .. dead, 'big', 20000) "
+                 "redis.call('HSET', one .. 'nodes', dead, 'node-x uid')",
+                 "1", prefix});
+  const auto gone = [&] { return f.redis().number({"HEXISTS", prefix + "nodes", "DEADINBOX012"}) == 0; };
+  CHECK(f.until(gone, 2000ms));
+  CHECK(f.redis().ask({"EVAL", "return #redis.call('KEYS', KEYS[1])", "1", prefix + "m:*"}) == "0");
+  CHECK(f.redis().number({"EXISTS", prefix + "w:DEADINBOX012"}) == 0);
+}
+
+TEST_CASE("trouble: who leaves while the node enters its members again has left for good") {
+  shared_cluster f;
+  const std::string infos(30'000, 'x'); // so that entering them takes a while
+  const auto member = [](int i) { return "m" + std::to_string(i); };
+  for (int i = 0; i < 600; ++i) f.node(0).enter("c", {"u", member(i), "\"" + infos + "\"", ""}, {});
+  f.node(0).enter("c", {"u", "stays", "", ""}, {});
+  REQUIRE(f.until([&] { return f.redis().number({"HLEN", prefix + "m:c"}) == 601; }));
+  const auto before = inbox_of(f.redis(), "node-0");
+  f.redis().ask({"DEL", prefix + "i:" + before});
+  // The ones that are still to be entered are those that the old inbox has.
+  REQUIRE(f.until([&] {
+    const auto left = f.redis().number({"HGET", prefix + "w:" + before, "c"});
+    return left > 0 && left < 600;
+  }));
+  f.on_loop(0, [&] {
+    for (int i = 0; i < 600; ++i) f.node(0).leave("c", member(i), {});
+  });
+  CHECK(f.until([&] { return f.redis().number({"HLEN", prefix + "m:c"}) == 1; }));
+  f.settle();
+  const auto in = members(f, 1, "c").members;
+  REQUIRE(in.size() == 1);
+  CHECK(in[0].client == "stays");
+}
+
 TEST_CASE("trouble: a Redis without memory while a node dies: its members leave when there is some again") {
   server redis;
   cluster f(redis);
