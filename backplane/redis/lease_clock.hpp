@@ -12,11 +12,6 @@ class lease_clock {
 public:
   explicit lease_clock(milliseconds lease) : lease_(lease), every_(std::min(lease / 4, milliseconds{1000})) {}
 
-  /// The connection is up.
-  void connected(milliseconds now, milliseconds redis_time) {
-    since_ = now;
-    renewed(now, redis_time);
-  }
   void asked(milliseconds now) { asked_ = now; }
   void renewed(milliseconds now, milliseconds redis_time) {
     renewed_ = asked_ = now;
@@ -28,19 +23,15 @@ public:
 
   [[nodiscard]] bool due(milliseconds now) const { return now - asked_ >= every_; }
   [[nodiscard]] milliseconds age(milliseconds now) const { return now - renewed_; }
-  /// After a pause of the process the lease may be over though nothing else has shown it.
-  [[nodiscard]] bool may_be_over(milliseconds now) const { return now - renewed_ >= lease_ / 2; }
-  /// Whether others have had the time to renew theirs as well: only then an inbox that is gone says that its node
-  /// is. Right after an outage all leases are over at once.
-  [[nodiscard]] bool undisturbed(milliseconds now) const { return now - since_ >= lease_; }
-  /// Between two renewals, if there was no outage: one may be late by half.
-  [[nodiscard]] milliseconds longest_gap() const { return every_ + every_ / 2; }
+  /// When nobody renews for longer than this, leases of nodes that live may have ended meanwhile: an outage. Below
+  /// it none has, since each was renewed at most a quarter of a lease before.
+  [[nodiscard]] milliseconds longest_gap() const { return lease_ / 2; }
   [[nodiscard]] milliseconds redis_time(milliseconds now) const { return now + offset_; }
   [[nodiscard]] milliseconds lease() const { return lease_; }
 
 private:
   milliseconds lease_, every_;
-  milliseconds since_{0}, renewed_{0}, asked_{0}, offset_{0};
+  milliseconds renewed_{0}, asked_{0}, offset_{0};
 };
 
 } // namespace plexus::backplane::redis

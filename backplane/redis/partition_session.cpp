@@ -143,7 +143,7 @@ void partition::on_hello(const reply& r) {
                        {{"generation", self_.generation()}});
   mark_ = r[6].text();
   with_.where->met(commands_->where(), mark_);
-  lease_.connected(now(), milliseconds{static_cast<std::int64_t>(r[5].number())});
+  lease_.renewed(now(), milliseconds{static_cast<std::int64_t>(r[5].number())});
   attach();
 }
 
@@ -305,7 +305,6 @@ void partition::renew(milliseconds at) {
   w.add(lease_.lease());
   w.add("1-" + std::to_string(tail_.last()));
   w.add(with_.times.node_life());
-  w.add(lease_.undisturbed(at) ? "1" : "0");
   w.add(lease_.longest_gap());
   commands_->send(w.all(), [this](const answer_ptr& a) { on_renewed(reply(a)); });
 }
