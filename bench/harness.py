@@ -180,6 +180,7 @@ class Harness:
     def _load_command(self, phase, server, options):
         command = [self.tools / "plexus_load", phase, "--port", server.port, "--pid", server.pid]
         for name, value in options.items():
+            if value is False: continue
             option = "--" + name.replace("_", "-")
             command += [option] if value is True else [option, value]
         return command

@@ -157,7 +157,7 @@ def peers(harness, args, say):
     """The fan-out of other servers, beside the node in the same run."""
     plexus = harness.start_plexus()
     frame = harness.load("fanout", plexus, connections=args.subscribers, data=64, seconds=0.5)["frame_bytes"]
-    found = [harness.start_peer("ws", frame)] if harness.has_peer("ws") else []
+    found = [harness.start_peer(name, frame) for name in ("ws", "socket.io") if harness.has_peer(name)]
     found += [harness.outside(name, port, pid) for name, port, pid in args.peer]
     if not found:
         say("no peers: bench/peers has no node_modules and there is no --peer")
@@ -170,8 +170,8 @@ def peers(harness, args, say):
             pairs = []
             for _ in range(min(args.pairs, 3)):
                 try:
-                    pairs.append([harness.load("fanout", each, **options)["deliveries_per_second"]
-                                  for each in (plexus, peer)])
+                    pairs.append([harness.load("fanout", each, socket_io=each.name == "socket.io", **options)
+                                  ["deliveries_per_second"] for each in (plexus, peer)])
                 except Failed as failure:
                     say(f"{peer.name}: {failure}")
                     break

@@ -28,7 +28,7 @@ public:
     data += std::string(stamp_digits, '0') + R"(,"x":")";
     if (data.size() + 2 > what.data_size) throw std::runtime_error("--data must be at least 33");
     data += std::string(what.data_size - data.size() - 2, 'x') + R"("})";
-    append_frame(command_, op_text, R"({"id":1000000000,"publish":{"channel":"bench:room","data":)" + data + "}}");
+    all_.append_command(command_, R"({"id":1000000000,"publish":{"channel":"bench:room","data":)" + data + "}}");
     id_at_ = command_.find("1000000000");
     stamp_at_ = command_.find(stamp_mark) + stamp_mark.size();
   }

@@ -78,6 +78,10 @@ options parse_options(int count, char** words) {
       result.two_step = true;
       continue;
     }
+    if (name == "--socket-io") {
+      result.socket_io = true;
+      continue;
+    }
     if (++i == count) throw std::runtime_error(std::string(name) + " needs a value");
     read_option(result, name, words[i]);
   }

@@ -90,7 +90,8 @@ std::string phase::subscribe_command(const options& what, const client& which) {
 swarm::swarm(const options& what, phase& owner, std::size_t slots) :
     what_(what),
     owner_(owner),
-    request_(upgrade_request(what.port)),
+    request_(upgrade_request(what.port,
+                             what.socket_io ? "/socket.io/?EIO=4&transport=websocket" : "/connection/websocket")),
     epoll_(::epoll_create1(EPOLL_CLOEXEC)),
     deadline_(now_seconds() + what.timeout),
     clients_(slots),
@@ -207,10 +208,14 @@ std::size_t swarm::consume(client& which, std::string_view bytes) {
     }
     if (used == 0) return 0;
     which.at = stage::connecting;
-    auto commands = connect_command(which);
-    if (which.subscribes && !what_.two_step) commands += "\n" + owner_.subscribe_command(what_, which);
     std::string out;
-    append_frame(out, op_text, commands);
+    if (what_.socket_io) {
+      append_frame(out, op_text, "40"); // to the main namespace; commands come behind its answer
+    } else {
+      auto commands = connect_command(which);
+      if (which.subscribes && !what_.two_step) commands += "\n" + owner_.subscribe_command(what_, which);
+      append_frame(out, op_text, commands);
+    }
     send(which, out);
   }
   while (which.at == stage::connecting || which.at == stage::subscribing) {
@@ -236,6 +241,12 @@ std::size_t swarm::consume(client& which, std::string_view bytes) {
 
 void swarm::on_reply(client& which, std::string_view line) {
   if (holds(line, "\"error\":")) return fail_opening(which, "refused: " + std::string(line));
+  if (what_.socket_io && line.starts_with("40")) {
+    std::string out;
+    append_command(out, connect_command(which));
+    if (which.subscribes) append_command(out, owner_.subscribe_command(what_, which));
+    return send(which, out);
+  }
   if (which.at == stage::connecting && holds(line, "\"connect\":")) {
     which.at = stage::subscribing;
     if (!which.subscribes) return set_ready(which);
@@ -250,6 +261,10 @@ void swarm::on_reply(client& which, std::string_view line) {
   }
 }
 
+void swarm::append_command(std::string& out, const std::string& text) const {
+  append_frame(out, op_text, what_.socket_io ? R"(42["m",)" + text + "]" : text);
+}
+
 void swarm::set_ready(client& which) {
   which.at = stage::ready;
   --opening_;
@@ -260,6 +275,7 @@ void swarm::answer_ping(client& which, const frame& in) {
   std::string out;
   if (in.opcode == op_ping) append_frame(out, op_pong, in.payload);
   if (in.opcode == op_text && (in.payload == "{}" || in.payload == "{}\n")) append_frame(out, op_text, "{}");
+  if (what_.socket_io && in.opcode == op_text && in.payload == "2") append_frame(out, op_text, "3");
   if (out.empty()) return;
   ++pings_;
   send(which, out);

@@ -59,6 +59,8 @@ public:
 
   /// Opens the next connection in a closed slot.
   void dial(client& slot, bool subscribes = true, std::size_t node = 0);
+  /// A command's text as a frame of the server's dialect.
+  void append_command(std::string& out, const std::string& text) const;
   void send(client& to, std::string_view bytes);
   /// Clean: a close frame, then the server ends it. Otherwise the socket is closed at once.
   void close(client& which, bool clean);

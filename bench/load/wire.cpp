@@ -47,8 +47,8 @@ void append_frame(std::string& out, std::uint8_t opcode, std::string_view payloa
   out.append(payload);
 }
 
-std::string upgrade_request(std::uint16_t port) {
-  std::string request = "GET /connection/websocket HTTP/1.1\r\nHost: 127.0.0.1:" + std::to_string(port);
+std::string upgrade_request(std::uint16_t port, std::string_view path) {
+  std::string request = "GET " + std::string(path) + " HTTP/1.1\r\nHost: 127.0.0.1:" + std::to_string(port);
   request += "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ";
   request += key;
   request += "\r\n\r\n";

@@ -27,8 +27,8 @@ std::optional<frame> next_frame(std::string_view bytes);
 /// Appends a client's frame. Its mask is zero, which servers must accept: masking would only cost the load time.
 void append_frame(std::string& out, std::uint8_t opcode, std::string_view payload);
 
-/// The request that opens a WebSocket at /connection/websocket.
-std::string upgrade_request(std::uint16_t port);
+/// The request that opens a WebSocket.
+std::string upgrade_request(std::uint16_t port, std::string_view path);
 
 /// The size of the answer's head, 0 while it isn't complete. Throws std::runtime_error, with the status line, for
 /// anything but the right 101.
