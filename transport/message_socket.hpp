@@ -26,8 +26,10 @@ public:
   virtual void close(std::uint16_t code, std::string_view reason) = 0;
   /// `socket_end::on_timer` is called once after this time; a time set before is forgotten.
   virtual void set_timer(std::chrono::milliseconds from_now) = 0;
-  /// Asks the peer for a sign of life, so that the kernel finds out about one that is gone.
+  /// Asks the peer for a sign of life. Who has given none since the second to last: the socket is dropped.
   virtual void ping() = 0;
+  /// The peer doesn't read: counted, what waits for it is thrown away, and the socket is closed (1008).
+  virtual void drop() = 0;
   /// Bytes that wait for the peer.
   [[nodiscard]] virtual std::size_t waiting() const noexcept = 0;
   [[nodiscard]] virtual runtime::loop& home() const noexcept = 0;

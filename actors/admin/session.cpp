@@ -273,7 +273,7 @@ void session::on_timer() {
     } else if (unread_since_ == clock::time_point{}) {
       unread_since_ = now;
     } else if (now - unread_since_ >= longest_silence) {
-      leave(policy_violation, "what was sent is not read");
+      if (!gone_) socket_.drop(); // leads to on_gone
       return;
     }
   }

@@ -25,6 +25,7 @@ struct strict_socket final : transport::message_socket {
   }
   void set_timer(std::chrono::milliseconds) override {}
   void ping() override {}
+  void drop() override { close(1008, {}); }
   std::size_t waiting() const noexcept override { return 0; }
   runtime::loop& home() const noexcept override { return loop; }
   config::ip_address client() const override { return {}; }

@@ -17,24 +17,39 @@ void service_socket::queue(websocket::opcode kind, std::string_view payload) {
   frame.append(payload);
   link_.out().append(frame);
   link_.mark_dirty();
-}
-
-void service_socket::send(std::string_view text) {
-  if (over_) return;
-  queue(websocket::opcode::text, text);
   if (link_.out().size() > max_waiting_) drop();
 }
 
+void service_socket::send(std::string_view text) {
+  if (!over_) queue(websocket::opcode::text, text);
+}
+
 void service_socket::ping() {
-  if (!over_) queue(websocket::opcode::ping, {});
+  if (over_) return;
+  if (unanswered_ == max_unanswered) {
+    drop("no sign of life");
+    return;
+  }
+  ++unanswered_;
+  queue(websocket::opcode::ping, {});
+}
+
+void service_socket::drop() {
+  drop("what was sent is not read");
 }
 
 // What waits is dropped, so that the close frame has a chance.
-void service_socket::drop() {
+void service_socket::drop(std::string_view why) {
   if (over_) return;
   metrics::service_sockets_dropped.add();
+  runtime::log::info("transport", "a service's WebSocket was dropped", {{"peer", link_.peer()}, {"why", why}});
   link_.out().drop_unsent();
-  close(1008, "what was sent is not read");
+  close(1008, why);
+}
+
+void service_socket::on_bytes(std::span<char> bytes) {
+  unanswered_ = 0;
+  reader_.feed(bytes, *this);
 }
 
 void service_socket::close(std::uint16_t code, std::string_view reason) {
@@ -64,8 +79,15 @@ bool service_socket::on_message(websocket::opcode kind, protocol::padded_text me
 }
 
 bool service_socket::on_ping(std::string_view payload) {
-  queue(websocket::opcode::pong, payload);
-  return true;
+  // Nobody has to have signed in for this: who asks without end and reads nothing gets far less than
+  // `max_waiting_`.
+  if (link_.out().empty()) pongs_ = 0;
+  pongs_ += payload.size() + 2;
+  if (pongs_ > max_pongs)
+    drop();
+  else
+    queue(websocket::opcode::pong, payload);
+  return !over_;
 }
 
 bool service_socket::on_close(websocket::close_status code, std::string_view) {

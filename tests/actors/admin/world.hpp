@@ -138,6 +138,10 @@ struct kept_socket final : transport::message_socket {
   runtime::loop& home() const noexcept override { return loop; }
   config::ip_address client() const override { return {}; }
   std::string peer() const override { return "192.0.2.1"; }
+  void drop() override {
+    dropped = true;
+    closed = 1008;
+  }
 
   runtime::loop& loop;
   std::deque<json> said;
@@ -146,4 +150,5 @@ struct kept_socket final : transport::message_socket {
   std::chrono::milliseconds timer{0};
 };
 
+  bool dropped = false;
 } // namespace plexus::admin::testing
