@@ -1,8 +1,19 @@
 #include "actors/admin/service.hpp"
 
+#include "actors/admin/places.hpp"
 #include "actors/admin/session.hpp"
+#include "actors/runtime/log.hpp"
+#include "actors/runtime/metrics.hpp"
+
+#include <atomic>
+#include <chrono>
 
 namespace plexus::admin {
+
+namespace {
+const runtime::metrics::counter refused{"plexus_admin_sockets_refused_total",
+                                        "Admin WebSockets refused with 503: too many had not signed in yet."};
+} // namespace
 
 /// A node without others.
 class alone final : public peers {
@@ -40,7 +51,8 @@ struct service::parts {
   alone single;
   office asks;
   gate door;
-  std::atomic<std::size_t> open{0};
+  places seats;
+  std::atomic<std::int64_t> warned{0}; ///< steady seconds
 };
 
 service::service(const environment& env, peers* all) : parts_(std::make_unique<parts>(env, all)) {}
@@ -52,8 +64,14 @@ bool service::on() const {
 
 std::unique_ptr<transport::socket_end> service::open(transport::message_socket& with) {
   auto& p = *parts_;
-  if (p.open >= max_sessions) return nullptr;
-  return std::make_unique<session>(with, desk_room{p.env, p.asks, p.door, p.open});
+  if (p.seats.enter(with.client()))
+    return std::make_unique<session>(with, desk_room{p.env, p.asks, p.door, p.seats});
+  refused.add();
+  const auto now =
+      std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
+  if (p.warned.exchange(now) != now)
+    runtime::log::warn("admin", "too many connections that have not signed in: refused", {{"peer", with.peer()}});
+  return nullptr;
 }
 
 void service::serve(std::string_view body, std::function<void(std::string)> respond) {

@@ -15,8 +15,6 @@ namespace plexus::admin {
 /// Made before the loops start; destroyed after they have ended and their sockets are gone.
 class service final : public transport::socket_service {
 public:
-  static constexpr std::size_t max_sessions = 32; ///< open at once, signed in or not
-
   /// `all` outlives this; null: there are no other nodes.
   explicit service(const environment& env, peers* all = nullptr);
   ~service() override;
@@ -24,7 +22,8 @@ public:
   // transport::socket_service; off while `admin.secret` is empty
   [[nodiscard]] bool on() const override;
   [[nodiscard]] std::size_t max_message() const noexcept override { return 65'536; }
-  [[nodiscard]] std::size_t max_waiting() const noexcept override { return 4 * 1024 * 1024; }
+  /// Of a client that reads: an answer that is the longest there may be, behind another one.
+  [[nodiscard]] std::size_t max_waiting() const noexcept override { return 8 * 1024 * 1024; }
   std::unique_ptr<transport::socket_end> open(transport::message_socket& with) override;
 
   /// What another node asks; `respond` is called once, on the calling loop.

@@ -17,7 +17,7 @@ const runtime::metrics::counter sign_ins{"plexus_admin_sign_ins_total",
                                          {"accepted", "refused", "too_many"}};
 const runtime::metrics::gauge sessions{"plexus_admin_sessions", "Open admin WebSockets."};
 
-constexpr std::uint16_t policy_violation = 1008;
+constexpr std::uint16_t policy_violation = 1008, try_again_later = 1013;
 constexpr std::chrono::milliseconds least_interval{100}, longest_interval{60'000};
 constexpr std::chrono::milliseconds longest_trace_interval{5000};
 constexpr std::size_t longest_token = 16 * 1024;
@@ -38,16 +38,16 @@ bool is_empty_news(const std::string& method, const json& result) {
 session::session(transport::message_socket& socket, const desk_room& room) :
     socket_(socket),
     room_(room),
+    address_(socket.client()),
     alive_(std::make_shared<session*>(this)),
     begun_(clock::now()),
     ping_at_(begun_ + ping_every) {
-  ++room_.open;
   sessions.add(1);
   socket_.set_timer(time_to_say_who);
 }
 
 session::~session() {
-  --room_.open;
+  room_.seats.leave(address_, signed_in_);
   sessions.add(-1);
 }
 
@@ -113,8 +113,18 @@ void session::handle(std::uint64_t id, const std::string& method, const json& wi
 void session::answer(std::uint64_t id, json what) {
   if (gone_) return;
   what["id"] = id;
-  socket_.send(to_text(what));
+  say(to_text(what), "id", id);
   if (who_.may != access::none) rearm(); // to see whether it is read
+}
+
+void session::say(std::string text, const char* key, std::uint64_t id) {
+  if (text.size() > longest_answer) {
+    auto shorter = error_of(error_code::limit_exceeded,
+                            "the answer has " + std::to_string(text.size()) + " bytes: ask for less of it");
+    shorter[key] = id;
+    text = to_text(shorter);
+  }
+  socket_.send(text);
 }
 
 void session::refuse(std::uint64_t id, error_code code, std::string message) {
@@ -166,6 +176,15 @@ void session::judge(clock::time_point) {
     return;
   }
   room_.door.forget(socket_.client());
+  if (!room_.seats.sign_in(address_)) {
+    who_.may = access::none;
+    sign_ins.add(1, 2);
+    runtime::log::warn("admin", "as many admin connections as there may be", {{"peer", socket_.peer()}});
+    refuse(a.id, error_code::limit_exceeded, "this node has as many admin connections as it may have");
+    leave(try_again_later, "too many");
+    return;
+  }
+  signed_in_ = true;
   sign_ins.add(1, 0);
   who_.by = by + " from " + socket_.peer();
   runtime::log::info("admin", "signed in",
@@ -251,7 +270,7 @@ void session::show(std::uint64_t id, json what) {
   const auto now = std::hash<std::string>{}(text) | 1U;
   if (now == w.last) return; // nothing has changed
   w.last = now;
-  socket_.send(text);
+  say(std::move(text), "watch", id);
   rearm();
 }
 

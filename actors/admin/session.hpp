@@ -3,6 +3,7 @@
 
 #include "actors/admin/fwd.hpp"
 #include "actors/admin/office.hpp"
+#include "actors/admin/places.hpp"
 #include "transport/message_socket.hpp"
 
 #include <chrono>
@@ -19,7 +20,7 @@ struct desk_room {
   const environment& env;
   office& asks;
   gate& door;
-  std::atomic<std::size_t>& open; ///< sessions
+  places& seats; ///< the client has entered
 };
 
 class session final : public transport::socket_end {
@@ -30,6 +31,7 @@ public:
   static constexpr std::size_t max_under_way = 32;           ///< requests without an answer yet
   static constexpr std::chrono::seconds longest_silence{10}; ///< of a reader, while something waits for it
   static constexpr std::chrono::seconds ping_every{25};
+  static constexpr std::size_t longest_answer = 4 * 1024 * 1024; ///< bytes; a longer one is refused (106)
 
   session(transport::message_socket& socket, const desk_room& room);
   ~session() override;
@@ -64,12 +66,15 @@ private:
   void show(std::uint64_t id, json answer);
   void stop(watch& w);
   void answer(std::uint64_t id, json what);
+  /// `key`: "id" or "watch", whichever says what this is about.
+  void say(std::string text, const char* key, std::uint64_t id);
   void refuse(std::uint64_t id, protocol::error_code code, std::string message = {});
   void leave(std::uint16_t code, std::string_view why);
   void rearm();
 
   transport::message_socket& socket_;
   desk_room room_;
+  config::ip_address address_;
   std::shared_ptr<session*> alive_; ///< answers that come later look here
   caller who_;
   clock::time_point begun_;
@@ -78,6 +83,7 @@ private:
   std::size_t under_way_ = 0;
   clock::time_point ping_at_, unread_since_{};
   clock::time_point look_at_ = clock::time_point::max(); ///< when to see whether what was sent is read
+  bool signed_in_ = false;
   bool gone_ = false;
 };
 

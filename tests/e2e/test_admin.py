@@ -413,10 +413,27 @@ async def test_a_reader_that_does_not_read_is_dropped(watched, admin, wire):
 
 async def test_no_more_than_32_at_a_time(watched, admin):
     many = [await admin(watched) for _ in range(32)]
+    late = await admin(watched, auth=None)
+    assert await late.error("auth", secret=SECRET) == 106
+    assert (await asyncio.wait_for(late.closed_with, 10))[0] == 1013
+    await many[0].close()
+
+    async def a_place():
+        return await watched.metric("plexus_admin_sessions") < 32
+
+    await until(a_place, "the end of one of them")
+    await admin(watched)
+
+
+async def test_who_only_opens_sockets_keeps_nobody_out(watched, admin):
+    silent = [await admin(watched, auth=None) for _ in range(8)]
     with pytest.raises(websockets.exceptions.InvalidStatus) as refusal:
         await Admin.open(watched)
     assert refusal.value.response.status_code == 503
-    await many[0].close()
+    assert await watched.metric("plexus_admin_sockets_refused_total") == 1
+    await watched.logged("too many connections that have not signed in")
+    await silent[0].ask("auth", secret=SECRET)  # who was in time has its place
+    await admin(watched)
 
 
 async def test_no_secret_is_ever_told(watched, admin, wire):

@@ -103,7 +103,11 @@ public:
     return got;
   }
   runtime::loop& home() { return loops_.at(0); }
-  desk_room room() { return {env, asks, door, open}; }
+  /// For one more client.
+  desk_room room() {
+    seats.enter({});
+    return {env, asks, door, seats};
+  }
 
   still_host node;
   told_peers others;
@@ -124,7 +128,7 @@ public:
   desk own{env};
   office asks{env, own, others};
   gate door;
-  std::atomic<std::size_t> open{0};
+  places seats;
 };
 
 /// A socket that keeps what is said to it.
@@ -134,21 +138,21 @@ struct kept_socket final : transport::message_socket {
   void close(std::uint16_t code, std::string_view) override { closed = code; }
   void set_timer(std::chrono::milliseconds from_now) override { timer = from_now; }
   void ping() override {}
-  std::size_t waiting() const noexcept override { return unread; }
-  runtime::loop& home() const noexcept override { return loop; }
-  config::ip_address client() const override { return {}; }
-  std::string peer() const override { return "192.0.2.1"; }
   void drop() override {
     dropped = true;
     closed = 1008;
   }
+  std::size_t waiting() const noexcept override { return unread; }
+  runtime::loop& home() const noexcept override { return loop; }
+  config::ip_address client() const override { return {}; }
+  std::string peer() const override { return "192.0.2.1"; }
 
   runtime::loop& loop;
   std::deque<json> said;
   std::uint16_t closed = 0;
+  bool dropped = false;
   std::size_t unread = 0;
   std::chrono::milliseconds timer{0};
 };
 
-  bool dropped = false;
 } // namespace plexus::admin::testing
