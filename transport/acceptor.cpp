@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <stdexcept>
+#include <utility>
 
 namespace plexus::transport {
 
@@ -84,7 +85,7 @@ void acceptor::accept_some() {
     if (descriptor < 0) {
       if (errno == EAGAIN || errno == EWOULDBLOCK) return wait();
       if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-        runtime::log::warn("transport", "no descriptor for a new connection; waiting a moment");
+        warn("no descriptor for a new connection; waiting a moment");
         home_.arm(pause_, home_.now() + pause_without_descriptors);
         return;
       }
@@ -118,6 +119,7 @@ void acceptor::refuse(int descriptor) {
       "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\nContent-Length: 51\r\nRetry-After: 1\r\n"
       "Connection: close\r\n\r\nThis node has as many connections as it may have.\r\n";
   metrics::refused.add();
+  warn("as many connections as open files allow; refused");
   // In clear it would be no answer to who begins a TLS handshake; here is the thread of loops_.front().
   if (!internal_ && loops_.front()->front().tls) {
     ::close(descriptor);
@@ -126,6 +128,15 @@ void acceptor::refuse(int descriptor) {
   [[maybe_unused]] auto sent = ::send(descriptor, text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
   ::shutdown(descriptor, SHUT_WR);
   ::close(descriptor);
+}
+
+void acceptor::warn(std::string_view event) {
+  ++unsaid_;
+  const auto now = home_.now();
+  if (now - warned_ < std::chrono::seconds(1)) return;
+  warned_ = now;
+  runtime::log::warn("transport", event,
+                     {{"times", std::exchange(unsaid_, 0)}, {"port", internal_ ? "internal" : "public"}});
 }
 
 } // namespace plexus::transport

@@ -5,8 +5,10 @@
 
 #include <boost/asio/ip/tcp.hpp>
 
+#include <chrono>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace plexus::transport {
@@ -15,7 +17,8 @@ namespace plexus::transport {
 class acceptor {
 public:
   /// Binds and listens; throws std::runtime_error with a sentence (port in use, address unknown). `inherited`: a
-  /// listening socket to use instead, owned from here on; -1: none.
+  /// listening socket to use instead, owned from here on; -1: none. Nobody is let in while `loops` have
+  /// `max_sockets` open, of whichever port.
   acceptor(runtime::loop& home, const std::vector<loop_transport*>& loops, const std::string& address,
            std::uint16_t port, bool internal, std::size_t max_sockets, int inherited = -1);
 
@@ -38,6 +41,8 @@ private:
   void accept_patiently();
   void accept_some();
   void refuse(int descriptor);
+  /// Not more than once a second, however often it happens.
+  void warn(std::string_view event);
 
   runtime::loop& home_;
   std::vector<loop_transport*> loops_;
@@ -45,6 +50,8 @@ private:
   std::uint16_t port_ = 0;
   bool internal_;
   std::size_t max_sockets_;
+  std::size_t unsaid_ = 0; ///< events since the last line in the log
+  std::chrono::steady_clock::time_point warned_{};
   struct pause_timer final : runtime::timer {
     explicit pause_timer(acceptor& of) : owner(of) {}
     void expired() override { owner.wait(); }

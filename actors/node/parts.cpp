@@ -148,8 +148,10 @@ node::parts::parts(const config::settings& s, const inherited_sockets& given) :
   add_inspection();
   auto from = usable(given, s);
   auto sockets = machine.open_files - std::min<std::size_t>(machine.open_files / 4, 64);
+  // Whoever holds connections on the public port doesn't shut the internal one, which says what is going on.
+  public_sockets = s.internal.on() ? sockets - std::min<std::size_t>(sockets / 8, 32) : sockets;
   public_port = std::make_unique<transport::acceptor>(loops.at(0), all, s.listen.address, s.listen.port, false,
-                                                      sockets, from.public_port);
+                                                      public_sockets, from.public_port);
   if (s.internal.on())
     internal_port = std::make_unique<transport::acceptor>(loops.at(0), all, s.internal.address, s.internal.port,
                                                           true, sockets, from.internal_port);
@@ -179,7 +181,12 @@ std::vector<transport::obstacle> node::parts::obstacles() const {
     out.push_back({"node", "drained: an operator has told the node to take no clients"});
   else if (limit.leaving)
     out.push_back({"node", "draining: the node was told to stop"});
-  if (limit.clients >= limit.max) out.push_back({"connections", "as many clients as the node may have"});
+  std::size_t sockets = 0;
+  for (auto& t : transports) sockets += t->sockets;
+  if (limit.clients >= limit.max)
+    out.push_back({"connections", "as many clients as the node may have"});
+  else if (sockets >= public_sockets)
+    out.push_back({"connections", "as many connections as its open files allow"});
   if (auto health = plane->check(); !health.ready) out.push_back({"backplane", health.message});
   return out;
 }

@@ -135,6 +135,7 @@ struct node::parts {
   bool letting_go = false;            ///< drained: the channel actors are given back
 
   static constexpr std::chrono::milliseconds farewell_time{1000};
+  std::size_t public_sockets = 0; ///< open at once on both ports, when no more are taken on the public one
   static constexpr std::size_t trim_after = 1000;
   std::size_t most_clients = 0; ///< since memory was given back
 
