@@ -2,8 +2,10 @@
 
 import asyncio
 import json
+import resource
 import time
 
+import aiohttp
 import pytest
 
 from support.deaf import Deaf
@@ -219,6 +221,42 @@ async def test_connections_past_the_limit(plexus, loops, wire, bystander):
 
     await until(ready_again, "readiness")
     await wire(node, "next")
+
+
+async def test_silent_connections_on_the_public_port_leave_the_internal_one_open(plexus, wire):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (300, hard))
+    try:
+        node = await plexus({"internal": {"address": "127.0.0.1"}})
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    held = await hold(node, 280, b"")
+    await node.logged("as many connections as open files allow; refused")
+    assert node.log().count("as many connections as open files allow") < 10  # not a line for each
+    for path, status in (("/health/live", 200), ("/metrics", 200), ("/health/ready", 503)):
+        async with aiohttp.ClientSession() as fresh, fresh.get(f"http://127.0.0.1:{node.internal_port}{path}") as got:
+            assert got.status == status, path
+            text = await got.text()
+    assert [r["part"] for r in json.loads(text)["reasons"]] == ["connections"]
+    for _, writer in held:
+        writer.close()
+    await until(lambda: node.descriptors() < 60, "the descriptors back")
+    await wire(node, "next")
+
+
+async def test_a_body_without_a_right_to_be_heard_takes_no_memory(plexus, bystander):
+    node = await plexus()
+    await bystander(node)
+    before = node.resident()
+    asked = {b"401": b"/api/publish", b"404": b"/nothing-here", b"413": b"/metrics"}
+    for status, path in asked.items():
+        for length in (b"Content-Length: 1000000\r\n\r\n", b"Transfer-Encoding: chunked\r\n\r\nfffff\r\n"):
+            held = await hold(node, 20, b"POST " + path + b" HTTP/1.1\r\nHost: x\r\n" + length + b" " * 900_000)
+            async with asyncio.timeout(10):
+                for reader, writer in held:
+                    assert (await reader.readline()).split()[1] == status
+                    writer.close()
+    assert node.resident() - before < 4 * MB
 
 
 async def test_a_client_at_its_channel_limit_goes_on(plexus, wire, bystander):

@@ -25,6 +25,12 @@ std::string_view method_of(std::string_view path) noexcept {
   return path.starts_with(root) ? path.substr(root.size()) : path;
 }
 
+http::response wrong_method() {
+  auto refusal = http::sentence(405, "The HTTP API takes POST requests only.");
+  refusal.headers.emplace_back("Allow", "POST");
+  return refusal;
+}
+
 http::response refuse(const api_fault& fault, error_mode errors) {
   switch (fault.what) {
   case api_fault::kind::unknown_method:
@@ -52,6 +58,17 @@ api_handler::api_handler(runtime::runtime& loops, channel::channel_router& chann
     token_(loops, plane, nodes),
     cluster_(loops, channels, clients, nodes, std::move(node)) {}
 
+std::uint64_t api_handler::max_body(const http::request& head) const {
+  const auto settings = settings_();
+  return head.method == "POST" && knows_key(head, settings->api.key) ? settings->api.max_body : http::small_body;
+}
+
+http::response api_handler::too_large(const http::request& head) const {
+  if (auto refusal = check_key(head, settings_()->api.key)) return *std::move(refusal);
+  if (head.method != "POST") return wrong_method();
+  return http::sentence(413, "The body is larger than api.max_body allows.");
+}
+
 void api_handler::handle(const http::request& what, http::respond done) {
   auto settings = settings_();
   if (auto refusal = check_key(what, settings->api.key)) {
@@ -59,9 +76,7 @@ void api_handler::handle(const http::request& what, http::respond done) {
     return;
   }
   if (what.method != "POST") {
-    auto refusal = http::sentence(405, "The HTTP API takes POST requests only.");
-    refusal.headers.emplace_back("Allow", "POST");
-    done(std::move(refusal));
+    done(wrong_method());
     return;
   }
   const auto errors = error_mode_of(what);

@@ -24,6 +24,9 @@ public:
   api_handler(runtime::runtime& loops, channel::channel_router& channels, connection::directory& clients,
               backplane::backplane& plane, cluster::cluster& nodes, settings_source settings, node_identity node);
 
+  /// `api.max_body` for who has the key.
+  [[nodiscard]] std::uint64_t max_body(const http::request& head) const override;
+  [[nodiscard]] http::response too_large(const http::request& head) const override;
   void handle(const http::request& what, http::respond done) override;
 
 private:

@@ -45,12 +45,16 @@ std::string key_of(const http::request& what) {
 
 } // namespace
 
+bool knows_key(const http::request& what, std::string_view key) {
+  return !key.empty() && same(key_of(what), key);
+}
+
 std::optional<http::response> check_key(const http::request& what, std::string_view key) {
   if (key.empty()) {
     count_error(protocol::error_code::unauthorized);
     return http::sentence(403, "The HTTP API is off: no api.key is configured.");
   }
-  if (same(key_of(what), key)) return std::nullopt;
+  if (knows_key(what, key)) return std::nullopt;
   count_error(protocol::error_code::unauthorized);
   auto refusal = http::sentence(401, "The API key is missing or wrong.");
   refusal.headers.emplace_back("WWW-Authenticate", "apikey");

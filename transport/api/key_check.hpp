@@ -8,6 +8,9 @@
 
 namespace plexus::transport::api {
 
+/// It carries `key`, which isn't empty. Counts nothing.
+bool knows_key(const http::request& what, std::string_view key);
+
 /// The refusal of a request that doesn't carry `key` in `X-API-Key: KEY`, `Authorization: apikey KEY` or
 /// `?api_key=KEY` (the first that is there counts): 401. With an empty `key` the API is off: 403. None: go on.
 std::optional<http::response> check_key(const http::request& what, std::string_view key);

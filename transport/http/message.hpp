@@ -1,6 +1,7 @@
 #pragma once
 // A request and a response of the HTTP side, free of Beast, so that handlers compile quickly.
 
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -44,10 +45,24 @@ inline response sentence(int status, std::string_view text) {
 /// Called once, on the loop of the socket that the request came over.
 using respond = std::function<void(response)>;
 
+/// Methods with a meaning here; the rest is 405 everywhere.
+inline bool known_method(std::string_view m) noexcept {
+  return m == "GET" || m == "HEAD" || m == "POST" || m == "OPTIONS";
+}
+
+/// Bytes of body that anybody may send anywhere: it is taken into memory before it is looked at.
+inline constexpr std::uint64_t small_body = 4096;
+
 /// Answers requests for some paths. Any loop may call; `done` is called on the loop that called, at once or later.
 class handler {
 public:
   virtual ~handler() = default;
+  /// Bytes of body that a request with this head may bring, asked before they are taken in; 0: any.
+  [[nodiscard]] virtual std::uint64_t max_body(const request&) const { return small_body; }
+  /// The answer to a request with more.
+  [[nodiscard]] virtual response too_large(const request&) const {
+    return sentence(413, "The body is larger than this path takes.");
+  }
   virtual void handle(const request& what, respond done) = 0;
 };
 

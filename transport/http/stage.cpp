@@ -24,27 +24,14 @@ constexpr std::string_view client_paths = "/connection/"; // what `listen.connec
 /// Of one connection, when they come without waiting for answers; then the others have their turn.
 constexpr int requests_a_turn = 16;
 
-// Methods with a meaning here; the rest is 405 everywhere.
-bool known_method(std::string_view m) {
-  return m == "GET" || m == "HEAD" || m == "POST" || m == "OPTIONS";
-}
-
-std::string_view target_of(const beast_http::request<beast_http::string_body>& from) {
-  return {from.target().data(), from.target().size()};
-}
-
-std::string path_of(std::string_view target) {
-  return decode_url(target.substr(0, target.find('?')), false);
-}
-
 request convert(const beast_http::request<beast_http::string_body>& from) {
   request out;
   out.version = from.version();
   out.keep_alive = from.keep_alive();
   out.method = std::string(from.method_string());
-  auto target = target_of(from);
+  const std::string_view target(from.target().data(), from.target().size());
   auto mark = target.find('?');
-  out.path = path_of(target);
+  out.path = decode_url(target.substr(0, mark), false);
   if (mark != std::string_view::npos) out.query = std::string(target.substr(mark + 1));
   for (auto& f : from) {
     std::string name(f.name_string());
@@ -61,6 +48,7 @@ struct http_stage::parser : beast_http::request_parser<beast_http::string_body> 
     header_limit(max_header);
     body_limit(boost::none); // until the path is known
   }
+  request what;              ///< the head, once it is there
   bool continued = false;    ///< "100 Continue" was said
   std::ptrdiff_t fields = 0; ///< in the head; chunks may bring more behind the body
 };
@@ -124,6 +112,7 @@ void http_stage::advance() {
 /// True when a head was complete and good: the parser has it.
 bool http_stage::take_head() {
   cors_.clear();
+  head_only_ = old_ = false;
   const auto how = scan_.look(pending_);
   if (scan_.size() > max_header) {
     refuse(431, "The headers are larger than 16 kB.");
@@ -148,6 +137,9 @@ bool http_stage::take_head() {
   }
   parser_->fields = std::distance(parser_->get().begin(), parser_->get().end());
   pending_.erase(0, size);
+  parser_->what = convert(parser_->get());
+  head_only_ = parser_->what.method == "HEAD";
+  old_ = parser_->what.version < 11;
   return limit_body();
 }
 
@@ -186,7 +178,7 @@ bool http_stage::refused(boost::system::error_code failed) {
   if (failed == beast_http::error::header_limit || failed == beast_http::error::buffer_overflow)
     refuse(431, "The headers are larger than 16 kB.");
   else if (failed == beast_http::error::body_limit)
-    refuse_body();
+    refuse_body(parser_->what);
   else
     refuse(400, "This is not a valid HTTP/1.1 request.");
   return true;
@@ -208,35 +200,24 @@ void http_stage::rest() {
 
 bool http_stage::limit_body() {
   parser_->eager(true);
-  const auto most = stream::max_body(path_of(target_of(parser_->get())), *owner_.environment().settings);
   const auto size = parser_->content_length();
+  if (!parser_->chunked() && size.value_or(0) == 0) return true;
+  const auto most = max_body(parser_->what);
   if (most == 0) return true;
   if (!size || *size <= most) {
     parser_->body_limit(most); // for a body in chunks
     return true;
   }
-  refuse_body();
+  refuse_body(parser_->what);
   return false;
-}
-
-void http_stage::refuse_body() {
-  auto what = convert(parser_->get());
-  if (!stream::is_client_path(what.path) || internal_) {
-    refuse(413, "The body is larger than api.max_body allows.");
-    return;
-  }
-  keep_alive_ = false; // the rest of the body is not waited for
-  if (admit_origin(what)) answer(stream::too_large(), true);
 }
 
 void http_stage::dispatch() {
   auto done = std::move(parser_);
-  auto& message = done->get();
-  auto what = convert(message);
-  what.body = std::move(message.body());
+  auto what = std::move(done->what);
+  what.body = std::move(done->get().body());
   keep_alive_ = what.keep_alive && !owner_.limit().leaving; // who asks again finds another node
   done.reset();
-  head_only_ = what.method == "HEAD";
   if (!known_method(what.method)) {
     refuse(405, "This method is not used here.");
     return;
@@ -359,7 +340,8 @@ void http_stage::answer(const response& what, bool close) {
   head += "X-Content-Type-Options: nosniff\r\n";
   for (auto& [name, value] : cors_) head.append(name).append(": ").append(value).append("\r\n");
   for (auto& [name, value] : what.headers) head.append(name).append(": ").append(value).append("\r\n");
-  head += close ? "Connection: close\r\n\r\n" : "\r\n";
+  // HTTP/1.0 takes a connection for closing where nothing else is said.
+  head += close ? "Connection: close\r\n\r\n" : old_ ? "Connection: keep-alive\r\n\r\n" : "\r\n";
   if (!head_only_ && what.status != 204 && what.status != 304) head += what.body;
   link_.out().append(head);
   link_.mark_dirty();

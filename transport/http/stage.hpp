@@ -1,6 +1,7 @@
 #pragma once
 // A connection while it speaks HTTP/1.1: requests one after another, or the handshake that makes it a WebSocket.
-// Beast parses; limits: headers 16 kB, a body of `api.max_body`, `client.connect_timeout` for a request to arrive.
+// Beast parses; limits: headers 16 kB, a body of what its head allows, `client.connect_timeout` for a request to
+// arrive.
 
 #include "transport/http/head.hpp"
 #include "transport/http/message.hpp"
@@ -14,7 +15,7 @@
 namespace plexus::transport {
 class loop_transport;
 class socket_service;
-}
+} // namespace plexus::transport
 
 namespace plexus::transport::http {
 
@@ -54,9 +55,12 @@ private:
   void open_service(socket_service& service, const request& what);
   /// True and counted when another client fits; else it was refused.
   bool take_place();
-  /// Once the headers are there. False: refused, the body is larger than its path allows.
+  /// Once the headers are there. False: refused, the body is larger than it may be.
   bool limit_body();
-  void refuse_body();
+  /// Bytes of body that this head may bring; 0: any.
+  [[nodiscard]] std::uint64_t max_body(const request& head) const;
+  /// What the request would be told anyway, else that its body is too large; then the end.
+  void refuse_body(const request& head);
   void answer(const response& what, bool close);
   void refuse(int status, std::string_view text);
   void wait_for_request();
@@ -68,6 +72,7 @@ private:
   bool keep_alive_ = true;
   bool dispatching_ = false; ///< a handler is being called
   bool head_only_ = false;
+  bool old_ = false;                                      ///< HTTP/1.0
   std::vector<std::pair<std::string, std::string>> cors_; ///< headers for the answer to the request under way
   bool resting_ = false;                                  ///< had its share of this turn
   head_scan scan_;                                        ///< of the head that is coming in

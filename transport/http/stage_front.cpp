@@ -5,6 +5,7 @@
 #include "transport/http/handshake.hpp"
 #include "transport/http/stage.hpp"
 #include "transport/loop_transport.hpp"
+#include "transport/stream/request.hpp"
 #include "transport/transport_metrics.hpp"
 
 namespace plexus::transport::http {
@@ -45,6 +46,27 @@ bool http_stage::admit_origin(const request& what) {
   if (what.method != "OPTIONS") return true;
   answer(preflight(what), false);
   return false;
+}
+
+// Whoever has no right to be heard at length isn't: what a head promises would be held in memory until it is there.
+std::uint64_t http_stage::max_body(const request& head) const {
+  if (!internal_ && stream::is_client_path(head.path))
+    return stream::max_body(head.path, *owner_.environment().settings);
+  auto* handler = owner_.routes().find(head.path, internal_);
+  return handler ? handler->max_body(head) : small_body;
+}
+
+void http_stage::refuse_body(const request& head) {
+  keep_alive_ = false; // the rest of the body is not waited for
+  auto* handler = owner_.routes().find(head.path, internal_);
+  if (!known_method(head.method))
+    refuse(405, "This method is not used here.");
+  else if (!internal_ && stream::is_client_path(head.path)) {
+    if (admit_origin(head)) answer(stream::too_large(), true);
+  } else if (handler)
+    answer(handler->too_large(head), true);
+  else
+    refuse(404, "There is nothing at this path.");
 }
 
 } // namespace plexus::transport::http

@@ -33,7 +33,6 @@ std::string_view content_type(framing how) noexcept {
 } // namespace
 
 std::uint64_t max_body(std::string_view path, const config::settings& settings) noexcept {
-  if (!is_client_path(path)) return settings.api.max_body;
   const auto most = settings.client.max_message_size;
   return path == emulation_path ? 2 * most + emulation_envelope : most;
 }

@@ -35,8 +35,8 @@ inline constexpr std::string_view emulation_path = "/emulation";
   return path == http_stream_path || path == sse_path || path == emulation_path;
 }
 
-/// Bytes that a request's body may have; 0: any. What a client sends beside its stream is a string in JSON, which
-/// may double its size.
+/// Bytes that the body of a request for a client path may have. What a client sends beside its stream is a string
+/// in JSON, which may double its size.
 [[nodiscard]] std::uint64_t max_body(std::string_view path, const config::settings& settings) noexcept;
 
 /// Protobuf for `application/octet-stream`, else JSON: some clients send it as plain text, to be spared a
