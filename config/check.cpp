@@ -22,6 +22,7 @@ public:
     files("listen.tls.", v.listen.tls_certificate, v.listen.tls_key);
     files("backplane.tls.", v.backplane.tls_certificate, v.backplane.tls_key);
     history("channels.default.", v.default_channel);
+    proxies(v.listen);
     for (const auto& [name, options] : v.namespaces) history("channels.namespaces." + name + ".", options);
     return std::move(faults_);
   }
@@ -36,6 +37,14 @@ private:
     const std::string missing = certificate.empty() ? "certificate" : "key";
     faults_.push_back({source_of(from_.where, section + present), section + present,
                        '"' + present + "\" without \"" + missing + '"', "both or neither"});
+  }
+
+  // Their headers would be taken for requests of clients.
+  void proxies(const listen_section& v) {
+    if (!v.proxy_protocol || !v.trusted_proxies.empty() || refused_.contains("listen.trusted_proxies")) return;
+    faults_.push_back({source_of(from_.where, "listen.proxy_protocol"), "listen.proxy_protocol",
+                       "true, but nobody in listen.trusted_proxies",
+                       "the proxies that send the header there, or false"});
   }
 
   void history(const std::string& section, const channel_options& options) {

@@ -255,8 +255,6 @@ transport::front::rules_ptr node::parts::make_front(const config::listen_section
           {{"days_left", seconds / 86'400}});
   }
   certificate_not_after = tls ? tls->not_after() : 0;
-  if (from.proxy_protocol && from.trusted_proxies.empty())
-    runtime::log::warn("node", "listen.proxy_protocol is on, but nobody is in listen.trusted_proxies");
   return transport::front::make_rules(from, tls);
 }
 

@@ -242,6 +242,13 @@ TEST_CASE("a certificate and its key are both given or neither") {
   CHECK(faults_of("", {}, {"listen.tls.certificate=c", "listen.tls.key=k"}).empty());
 }
 
+TEST_CASE("a PROXY header is asked only of proxies that are named") {
+  CHECK(refused("listen.proxy_protocol=true") ==
+        "listen.proxy_protocol: found true, but nobody in listen.trusted_proxies, "
+        "expected the proxies that send the header there, or false");
+  CHECK(faults_of("", {}, {"listen.proxy_protocol=true", R"(listen.trusted_proxies=["10.0.0.1"])"}).empty());
+}
+
 TEST_CASE("history has a size and a time or neither") {
   CHECK(faults_of(R"({"channels":{"default":{"history_size":10}}})") ==
         lines{R"(plexus.json: channels.default.history_size: found history_size 10 with history_ttl "0s", )"
