@@ -155,6 +155,7 @@ void fan_out_table::hand_over(fan_out_group& g, fan_out_group::entry& own) {
   if (own.taken < size) {
     g.batch->count();
     own.who->messages_out += g.messages - own.counted;
+    metrics::messages_out.add(g.messages - own.counted);
     own.who->take({g.batch, own.taken, size}, false);
   }
   own.counted = g.messages;
@@ -236,7 +237,6 @@ void fan_out_table::begin_deltas(channel_fan_out& c) {
     form.has_base = true;
     auto to = group_for(c, form); // may move the groups
     auto& from = c.groups[i];
-    metrics::messages_out.add(static_cast<std::uint64_t>(from.messages) * from.members.size());
     metrics::compressed_out.add(static_cast<std::uint64_t>(from.compressed) * from.members.size());
     metrics::compression_saved.add(from.saved * from.members.size());
     while (!from.members.empty()) {
@@ -314,15 +314,17 @@ void fan_out_table::cut(fan_out_member& who) {
 void fan_out_table::close_batch(fan_out_group& g, bool only_channel) {
   g.batch->count();
   auto size = static_cast<std::uint32_t>(g.batch->bytes.size());
+  std::uint64_t messages = 0; // who came in its midst has fewer
   for (auto& m : g.members) {
     auto from = std::exchange(m.taken, 0);
     auto counted = std::exchange(m.counted, 0);
     if (from < size) {
       m.who->messages_out += g.messages - counted;
+      messages += g.messages - counted;
       m.who->take({g.batch, from, size}, only_channel);
     }
   }
-  metrics::messages_out.add(static_cast<std::uint64_t>(g.messages) * g.members.size());
+  metrics::messages_out.add(messages);
   if (g.compressed > 0) {
     metrics::compressed_out.add(static_cast<std::uint64_t>(g.compressed) * g.members.size());
     metrics::compression_saved.add(g.saved * g.members.size());

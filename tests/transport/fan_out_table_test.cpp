@@ -298,3 +298,25 @@ TEST_CASE("what waits is counted once however many share it") {
   }
   CHECK(chunk::held == before);
 }
+
+TEST_CASE("a message is counted for those who get it, also for who comes or goes in the midst of a batch") {
+  stage_of_one s;
+  member early, late, delta, leaving;
+  s.table.add(early, "c", plain);
+  s.table.add(leaving, "c", plain);
+  s.table.add(delta, "c", deltas);
+  const auto before = metrics::messages_out.value();
+  s.publish(state(1));
+  s.table.add(late, "c", plain);
+  s.table.remove(leaving, "c");
+  s.publish(state(2));
+  s.table.close_batches();
+  CHECK(early.frames().size() == 2);
+  CHECK(late.frames().size() == 1);
+  CHECK(delta.frames().size() == 2);
+  CHECK(leaving.frames().size() == 1);
+  CHECK(metrics::messages_out.value() - before == 6);
+  s.table.remove_all(early);
+  s.table.remove_all(late);
+  s.table.remove_all(delta);
+}
