@@ -116,17 +116,19 @@ int main(int count, char** words) {
   std::uint16_t port = 0;
   auto all = std::make_shared<config::settings>();
   all->client.allowed_origins = {"*"};
+  all->client.compression = true; // for who offers it
   all->client.max_queue_size = 0;
   all->client.connect_timeout = {}; // nobody sends a command here
   for (int i = 1; i < count; ++i) {
-    if (std::strcmp(words[i], "--compression") == 0) {
-      all->client.compression = true;
-    } else if (std::strcmp(words[i], "--port") == 0 && i + 1 < count) {
+    if (std::strcmp(words[i], "--compression") == 0) continue; // as it is anyway
+    if (std::strcmp(words[i], "--port") == 0 && i + 1 < count) {
       port = static_cast<std::uint16_t>(std::strtoul(words[++i], nullptr, 10));
     } else {
-      std::fputs("usage: ws_echo [--port PORT] [--compression]\n"
-                 "Echoes WebSocket messages up to 16 MiB on 127.0.0.1; prints its address. Port 0: any.\n",
-                 stderr);
+      std::fputs(
+          "usage: ws_echo [--port PORT]\n"
+          "Echoes WebSocket messages up to 16 MiB on 127.0.0.1, with permessage-deflate for who offers it; prints\n"
+          "its address. Port 0: any.\n",
+          stderr);
       return 2;
     }
   }
