@@ -34,7 +34,7 @@ rolling: ## three nodes restarted one after the other under 10,000 clients (ARGS
 	@scripts/build release plexus plexus_load
 	@bench/rolling $(ARGS)
 
-soak: ## what takes too long for every change: Autobahn's compression cases, package and image, a leak hunt (ARGS="--seconds 600")
+soak: ## what takes too long for every change: Autobahn's compression cases, package and image, a leak hunt (ARGS="--seconds 600"; under sanitizers: tests/README.md)
 	@scripts/setup build test package deploy
 	@scripts/build release
 	@ctest --preset release -C soak -R 'autobahn_deflate|deploy' --no-tests=error

@@ -1,10 +1,14 @@
 """A leak hunt: clients of all kinds come and go, most of them in the middle of something, and in the end the node holds
-what it held at the beginning. `make soak`, or by hand:
+what it held at the beginning. JSON and Protobuf, compressed and not, WebSocket, http_stream and SSE; then TLS.
+`make soak`, or by hand:
 
     PLEXUS_BIN=build/plexus build/venv/bin/python tests/e2e/soak.py --seconds 60
 
-With `--sanitized` (a node built with ASan or TSan) memory isn't compared: such a node keeps what was freed, but reports
-by itself, at its end, what it lost."""
+Under the sanitizers memory isn't compared: such a node keeps what was freed, but reports by itself, at its end, what it
+lost.
+
+    scripts/build dev plexus
+    PLEXUS_BIN=build/dev/actors/node/plexus build/venv/bin/python tests/e2e/soak.py --sanitized"""
 
 import argparse
 import asyncio
@@ -14,15 +18,19 @@ import random
 import sys
 import tempfile
 import time
+import zlib
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 from conftest import pytest_configure  # noqa: E402  raises the limit of open files
+from support.certificates import Authority  # noqa: E402
 from support.node import BASE, Node, merged  # noqa: E402
+from support.protobuf_wire import ProtobufWire  # noqa: E402
+from support.stream import HTTP_STREAM, SSE, Stream, connecting  # noqa: E402
 from support.tokens import token  # noqa: E402
 from support.waiting import until  # noqa: E402
-from support.wire import CommandError, Ended, Wire, frame, handshake  # noqa: E402
+from support.wire import TEXT, CommandError, Ended, Wire, frame, handshake  # noqa: E402
 
 CONFIG = {
     "node": {"loops": 2, "max_queue_memory": 16 * 1024 * 1024},
@@ -31,6 +39,7 @@ CONFIG = {
         "connect_timeout": "2s",
         "ping_interval": "2s",
         "pong_timeout": "1s",
+        "compression": True,
         "rate": {"commands_per_second": 200, "bytes_per_second": 2_000_000, "burst": 100},
     },
     "log": {"level": "warn"},
@@ -47,21 +56,40 @@ CONFIG = {
 NAMES = [f"{space}:{i}" for space in ("chat", "plain", "delta", "last", "few") for i in range(8)]
 
 
-class Visitor:
-    """One client with a will of its own; `dice` decides what it does and when it goes."""
+class DeflateWire(Wire):
+    """Compresses whatever it says."""
 
-    def __init__(self, node, dice):
-        self.node, self.dice = node, dice
+    @classmethod
+    async def open(cls, port, **more):
+        offer = {"Sec-WebSocket-Extensions": "permessage-deflate; client_max_window_bits"}
+        return await super().open(port, headers=offer, **more)
+
+    def send_text(self, text):
+        packer = zlib.compressobj(wbits=-15)
+        packed = packer.compress(text.encode()) + packer.flush(zlib.Z_SYNC_FLUSH)
+        self.write(frame(TEXT, packed[:-4], reserved=4))
+
+
+class Visitor:
+    """One client with a will of its own; `dice` decides what it does and when it goes. `tls`: the context to come with,
+    None for a node that speaks plain text."""
+
+    def __init__(self, node, dice, tls=None):
+        self.node, self.dice, self.tls = node, dice, tls
 
     async def visit(self):
         try:
-            kinds = [self.talk, self.talk, self.talk, self.be_deaf, self.break_off, self.say_rubbish]
+            kinds = [self.talk] * 5 + [self.be_deaf, self.break_off, self.say_rubbish]
+            if self.tls is None:
+                kinds += [self.listen] * 2
             await self.dice.choice(kinds)()
         except (Ended, CommandError, ConnectionError, AssertionError, asyncio.IncompleteReadError):
             pass  # refused or cut off: that is part of it
 
     async def talk(self):
-        one = await Wire.open(self.node.port)
+        kind = self.dice.choice([Wire, Wire, DeflateWire, ProtobufWire])
+        self.binary = kind is ProtobufWire
+        one = await kind.open(self.node.port, ssl=self.tls)
         try:
             one.start("connect", token=token(f"user{self.dice.randrange(50)}"))
             for _ in range(self.dice.randrange(1, 25)):
@@ -74,7 +102,7 @@ class Visitor:
             how = self.dice.random()
             if how < 0.4:
                 one.abort()
-            elif how < 0.5:
+            elif how < 0.5 and not self.binary:
                 one.write(frame(1, b'{"id":99,"publish":{"channel":"chat:1","da')[:-5])
                 one.abort()
             else:
@@ -90,17 +118,37 @@ class Visitor:
             one.start("unsubscribe", channel=channel)
         elif what < 6:
             size = self.dice.choice([10, 500, 20_000])
-            one.start("publish", channel=channel, data={"n": self.dice.random(), "pad": "x" * size})
+            one.start("publish", channel=channel, data=self.payload({"n": self.dice.random(), "pad": "x" * size}))
         elif what == 6:
-            one.start(self.dice.choice(["history", "presence", "presence_stats"]), channel=channel, limit=5)
+            asked = self.dice.choice(["history", "presence", "presence_stats"])
+            one.start(asked, channel=channel, **({"limit": 5} if asked == "history" else {}))
         elif what == 7:
-            one.start("rpc", method="plexus.presence.update", data={"channel": channel, "state": {"n": what}})
+            one.start("rpc", method="plexus.presence.update", data=self.payload({"channel": channel, "state": {"n": what}}))
         else:
             one.start("refresh", token=token("user1"))
 
+    def payload(self, value):
+        return json.dumps(value).encode() if self.binary else value
+
+    async def listen(self):
+        """A client on an HTTP response, which speaks by the way beside it."""
+        user = token(f"user{self.dice.randrange(50)}")
+        one = await Stream.open(self.node, self.dice.choice([HTTP_STREAM, SSE]), [connecting(user)])
+        try:
+            await one.connected()
+            for number in range(2, self.dice.randrange(3, 9)):
+                channel = self.dice.choice(NAMES)
+                what = self.dice.choice([{"subscribe": {"channel": channel}}, {"history": {"channel": channel, "limit": 5}},
+                                         {"publish": {"channel": channel, "data": "x" * 3000}}])  # fmt: skip
+                await one.say({"id": number, **what})
+            if self.dice.random() < 0.5:
+                await one.reply(number)
+        finally:
+            self.dice.choice([one.close, one.reset])()
+
     async def be_deaf(self):
         """Subscribes and never reads again."""
-        reader, writer = await asyncio.open_connection("127.0.0.1", self.node.port, limit=1024)
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.node.port, limit=1024, ssl=self.tls)
         writer.write(handshake(self.node.port))
         await reader.readuntil(b"\r\n\r\n")
         commands = [{"id": 1, "connect": {"token": token("deaf")}}]
@@ -110,7 +158,7 @@ class Visitor:
         writer.transport.abort()
 
     async def break_off(self):
-        """Goes in the middle of the handshake."""
+        """Goes in the middle of the handshake; with TLS, of the first one."""
         _, writer = await asyncio.open_connection("127.0.0.1", self.node.port)
         raw = handshake(self.node.port)
         writer.write(raw[: self.dice.randrange(len(raw))])
@@ -118,7 +166,7 @@ class Visitor:
         writer.transport.abort()
 
     async def say_rubbish(self):
-        one = await Wire.open(self.node.port)
+        one = await Wire.open(self.node.port, ssl=self.tls)
         rubbish = ["{", '{"id":1}', "[]", "\n", '{"id":1,"connect":{"token":"x"}}', '{"send":{}}']
         one.send_text(self.dice.choice(rubbish))
         await one.closed()
@@ -144,7 +192,7 @@ async def publish(node, dice, stop):
         await asyncio.sleep(0.002)
 
 
-async def round_of(node, dice, seconds, at_once):
+async def round_of(node, dice, seconds, at_once, tls):
     end, visits, stop = time.monotonic() + seconds, 0, asyncio.Event()
     back_end = asyncio.ensure_future(publish(node, dice, stop))
 
@@ -152,11 +200,13 @@ async def round_of(node, dice, seconds, at_once):
         nonlocal visits
         while time.monotonic() < end:
             visits += 1
-            await asyncio.wait_for(Visitor(node, dice).visit(), 30)
+            await asyncio.wait_for(Visitor(node, dice, tls).visit(), 30)
 
-    await asyncio.gather(*(come_and_go() for _ in range(at_once)))
-    stop.set()
-    await back_end
+    try:
+        await asyncio.gather(*(come_and_go() for _ in range(at_once)))
+    finally:
+        stop.set()
+        await back_end
 
     async def empty():
         for name in ("plexus_clients", "plexus_channels", "plexus_queue_bytes"):
@@ -168,17 +218,26 @@ async def round_of(node, dice, seconds, at_once):
     return visits
 
 
-async def hunt(args):
-    with tempfile.TemporaryDirectory(prefix="plexus-soak-") as folder:
-        node = Node(Path(folder), merged(BASE, CONFIG))
+async def hunt(args, seconds, with_tls):
+    """On one node. With TLS the API is on the internal port."""
+    with tempfile.TemporaryDirectory(prefix="plexus-soak-") as name:
+        folder, config, tls = Path(name), merged(BASE, CONFIG), None
+        if with_tls:
+            authority = Authority(folder / "certificates")
+            certificate, key = authority.sign()
+            tls = authority.context()
+            config = merged(config, {"listen": {"tls": {"certificate": str(certificate), "key": str(key)}},
+                                     "internal": {"address": "127.0.0.1"}})  # fmt: skip
+        node = Node(folder, config)
         await node.start()
         dice = random.Random(args.seed)
-        print(f"seed {args.seed}", flush=True)
+        print(f"seed {args.seed}, {'TLS' if with_tls else 'plain'}", flush=True)
         try:
-            await round_of(node, dice, max(args.seconds / 4, 3), args.at_once)  # the warm-up
+            # The warm-up: until each kind of visit was made by many at once, memory still finds its height.
+            await round_of(node, dice, max(seconds / 2, 3), args.at_once, tls)
             memory, files = [node.resident()], node.descriptors()
             for number in range(args.rounds):
-                visits = await round_of(node, dice, args.seconds / args.rounds, args.at_once)
+                visits = await round_of(node, dice, 0.75 * seconds / args.rounds, args.at_once, tls)
                 memory.append(node.resident())
                 print(f"round {number + 1}: {visits} visits, {memory[-1] / 1e6:.2f} MB", flush=True)
             for part in ("connection", "actor", "loop"):
@@ -203,7 +262,11 @@ def main():
     args = parser.parse_args()
     pytest_configure()
     logging.getLogger("asyncio").setLevel(logging.ERROR)  # that a socket is gone is what this is about
-    asyncio.run(hunt(args))
+    asyncio.run(hunt(args, 0.7 * args.seconds, with_tls=False))
+    asyncio.run(hunt(args, 0.3 * args.seconds, with_tls=True))
+    if not args.sanitized:
+        print("under the sanitizers: scripts/build dev plexus; "
+              "PLEXUS_BIN=build/dev/actors/node/plexus build/venv/bin/python tests/e2e/soak.py --sanitized")  # fmt: skip
 
 
 if __name__ == "__main__":

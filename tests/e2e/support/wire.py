@@ -132,7 +132,9 @@ class Wire:
         return cls(reader, writer, got[1])
 
     def write(self, raw):
-        self._writer.write(raw)
+        """Dropped when the connection is over, as the kernel would."""
+        if not self._writer.is_closing():
+            self._writer.write(raw)
 
     def send_text(self, text):
         self.write(frame(TEXT, text if isinstance(text, bytes) else text.encode()))
