@@ -3,6 +3,7 @@
 #include "actors/admin/gate.hpp"
 #include "actors/admin/pages.hpp"
 #include "actors/admin/params.hpp"
+#include "actors/admin/places.hpp"
 #include "actors/admin/recorder.hpp"
 #include "actors/channel/traffic.hpp"
 #include "actors/connection/library_names.hpp"
@@ -42,6 +43,29 @@ std::string fault_of(const json& from, const std::function<void(params&)>& read)
 }
 
 } // namespace
+
+TEST_CASE("strangers have places apart, few for each address") {
+  places all;
+  const auto at = [](const std::string& text) { return *config::parse_address(text); };
+  for (std::size_t i = 0; i < places::max_strangers_an_address; ++i)
+    CHECK(all.enter(at("2001:db8::" + std::to_string(i + 1))));
+  CHECK_FALSE(all.enter(at("2001:db8::ffff:1"))); // the same /64
+  REQUIRE(all.sign_in(at("2001:db8::1")));
+  CHECK(all.enter(at("2001:db8::ffff:1")));
+  std::size_t others = places::max_strangers_an_address;
+  while (all.enter(at("192.0.2." + std::to_string(others)))) ++others;
+  CHECK(others == places::max_strangers);
+  all.leave(at("2001:db8::2"), false);
+  CHECK(all.enter(at("198.51.100.1")));
+  // Who is signed in takes no stranger's place, and there is a bound on these too.
+  for (std::size_t i = 1; i < places::max_sessions; ++i) {
+    REQUIRE(all.sign_in(at("198.51.100.1")));
+    REQUIRE(all.enter(at("198.51.100.1")));
+  }
+  CHECK_FALSE(all.sign_in(at("198.51.100.1")));
+  all.leave(at("2001:db8::1"), true);
+  CHECK(all.sign_in(at("198.51.100.1")));
+}
 
 TEST_CASE("pages have everything once and in order, whatever their size") {
   const std::vector<sort_key> all{{1, "b"}, {5, "x"}, {1, "a"}, {0, "q"}, {5, "c"}, {9, "z"}};

@@ -44,6 +44,26 @@ TEST_CASE_FIXTURE(fixture, "without it one is out") {
   CHECK(socket.closed == 1008);
 }
 
+TEST_CASE_FIXTURE(fixture, "with the secret one is out too while as many are in as may be") {
+  for (std::size_t i = 0; i < places::max_sessions; ++i) {
+    REQUIRE(node.seats.enter({}));
+    REQUIRE(node.seats.sign_in({}));
+  }
+  CHECK(say({{"id", 1}, {"auth", {{"secret", "hush"}}}})["error"]["code"] == 106);
+  CHECK(socket.closed == 1013);
+  for (std::size_t i = 0; i < places::max_sessions; ++i) node.seats.leave({}, true);
+}
+
+TEST_CASE_FIXTURE(fixture, "an answer that is too long is refused, and the socket stays") {
+  sign_in();
+  const std::string much(session::longest_answer, 'x');
+  node.others.others = {{{"there", R"({"result":{"node":"there","loops":")" + much + R"("}})"}}, {}, false};
+  const auto got = say({{"id", 2}, {"nodes", json::object()}});
+  CHECK(got["id"] == 2);
+  CHECK(got["error"]["code"] == 106);
+  CHECK(say({{"id", 3}, {"audit", json::object()}}).contains("result"));
+}
+
 TEST_CASE_FIXTURE(fixture, "who says something else first is out") {
   client.on_message(R"({"id":1,"nodes":{}})");
   CHECK(socket.closed == 1008);
