@@ -58,13 +58,16 @@ std::uint64_t http_stage::max_body(const request& head) const {
 
 void http_stage::refuse_body(const request& head) {
   keep_alive_ = false; // the rest of the body is not waited for
-  auto* handler = owner_.routes().find(head.path, internal_);
+  auto& routes = owner_.routes();
+  auto* handler = routes.find(head.path, internal_);
   if (!known_method(head.method))
     refuse(405, "This method is not used here.");
   else if (!internal_ && stream::is_client_path(head.path)) {
     if (admit_origin(head)) answer(stream::too_large(), true);
   } else if (handler)
     answer(handler->too_large(head), true);
+  else if (routes.is_websocket(head.path, internal_) || routes.find_socket(head.path, internal_))
+    refuse(413, "A WebSocket handshake has no body.");
   else
     refuse(404, "There is nothing at this path.");
 }

@@ -41,7 +41,7 @@ TEST_CASE_FIXTURE(fixture, "a body over what its head allows is refused before a
   CHECK(got.find("\r\nConnection: close\r\n") != std::string::npos);
   CHECK(status(ask(post("/count", 100'001, "X-Word: please\r\n"))) == "HTTP/1.1 413 Payload Too Large");
   CHECK(status(ask(post("/nothing", 4097))) == "HTTP/1.1 404 Not Found");
-  CHECK(status(ask(post("/connection/websocket", 4097))) == "HTTP/1.1 404 Not Found");
+  CHECK(status(ask(post("/connection/websocket", 4097))) == "HTTP/1.1 413 Payload Too Large");
   got = post("/count", 4097);
   CHECK(status(ask(got.replace(0, 4, "BREW"))) == "HTTP/1.1 405 Method Not Allowed");
 }
