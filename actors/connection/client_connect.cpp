@@ -91,7 +91,14 @@ void client::on(std::uint32_t id, const protocol::connect_command& c, moment now
     return;
   }
   std::string hook_reply;
+  const auto named = who.user;
   if (env_.hooks && !connect_hook(who, c, hook_reply)) return;
+  // Whom a hook makes of the client may be blocked as well.
+  if (who.user != named)
+    if (const auto why = denied(who, now); why != denial::none) {
+      close(code_of(why));
+      return;
+    }
   user_ = std::move(who.user);
   conn_info_ = std::move(who.info);
   has_place_ = conf.max_connections_per_user > 0;

@@ -34,6 +34,9 @@ void ask_all(const std::vector<std::unique_ptr<hooks>>& all, const char* name, W
   }
 }
 
+/// Bytes of a client's idempotency key: it is kept with the actor for minutes.
+constexpr std::size_t most_key = 128;
+
 struct entry_call : request {
   const caller& who;
   std::string_view channel;
@@ -157,7 +160,7 @@ void client::call_actor(std::uint32_t id, const protocol::rpc_command& c, moment
     });
     found = found && good;
   }
-  if (!found || channel.empty()) {
+  if (!found || channel.empty() || key.size() > most_key) {
     refuse(id, error_code::bad_request);
     return;
   }
