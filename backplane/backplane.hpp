@@ -167,9 +167,9 @@ struct peer {
 /// What one message from node to node may have at most.
 inline constexpr std::size_t max_message = 1 << 20;
 
-// What is kept of channel actors (actors/extension): for each a snapshot and a log of what came after it, written by its
-// owner alone. The owner is who holds the lease of the channel's name; every write names holder and token, and the store
-// compares them in the same step: what a stale owner writes is refused, whatever it believes.
+// What is kept of channel actors (actors/extension): for each a snapshot and a log of what came after it, written
+// by its owner alone. The owner is who holds the lease of the channel's name; every write names holder and token,
+// and the store compares them in the same step: what a stale owner writes is refused, whatever it believes.
 
 /// Ownership, and with it all that was kept.
 struct actor_claim {
@@ -195,10 +195,14 @@ struct actor_write {
   milliseconds ttl{0};             ///< the lease holds so long from now on
   milliseconds life{0};            ///< what is kept goes so long after its last write or renewal; 0: never
   bool release = false;            ///< gives the lease back with it
+  /// With `release`: somebody should have it. Unless it is claimed within this time it counts as left behind.
+  std::optional<milliseconds> wanted{};
+  bool replicated = false; ///< answered once a replica has it, and not done where there is none; see `draft`
 };
 
 struct actor_written {
-  bool refused = false; ///< the lease isn't this holder's under this token, or the sequence is another: nothing was done
+  bool refused =
+      false; ///< the lease isn't this holder's under this token, or the sequence is another: nothing was done
   std::vector<position> at; ///< of each publication; empty ones were not logged
 };
 
@@ -271,13 +275,14 @@ public:
   /// Takes or renews the lease of the channel's name, as `acquire_lease` does, and reads what is kept, in one step.
   virtual void claim_actor(const std::string& channel, const std::string& holder, milliseconds ttl,
                            answer<actor_claim> done) = 0;
-  /// One atomic step: compares lease and sequence, keeps the facts, appends the publications and hands them on, renews
-  /// the lease or gives it back. The publications reach the listener of every node that occupies the channel, this one
-  /// too, here before the answer.
+  /// One atomic step: compares lease and sequence, keeps the facts, appends the publications and hands them on,
+  /// renews the lease or gives it back. The publications reach the listener of every node that occupies the
+  /// channel, this one too, here before the answer.
   virtual void write_actor(const std::string& channel, const retention& keep, actor_write what,
                            answer<actor_written> done) = 0;
-  /// Channels of which something is kept and whose lease ran out without being given back: their owner is gone. At most
-  /// `most` of them. To threads and to the executor it belongs to the empty channel name.
+  /// Channels of which something is kept and whose lease ran out without being given back, or that are wanted:
+  /// their owner is gone. At most `most` of them. To threads and to the executor it belongs to the empty channel
+  /// name.
   virtual void abandoned_actors(std::size_t most, answer<std::vector<std::string>> done) = 0;
 
   /// Puts a notice in one atomic step: see `notice`. The answer comes when this cluster has it and this node's

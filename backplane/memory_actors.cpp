@@ -14,6 +14,7 @@ const memory_actors::record& memory_actors::claim(const std::string& channel, mi
   auto& of = kept_[channel];
   if (over(of, now)) of = {};
   of.owned = true;
+  of.wanted_at = milliseconds{0};
   return of;
 }
 
@@ -35,7 +36,10 @@ void memory_actors::write(const std::string& channel, const actor_write& what, m
   }
   of.life = what.life;
   of.lives_until = now + what.life;
-  if (what.release) of.owned = false;
+  if (what.release) {
+    of.owned = what.wanted.has_value();
+    of.wanted_at = now + what.wanted.value_or(milliseconds{0});
+  }
   const bool nothing = of.sequence == 0 || what.how == mode::drop;
   if (nothing && what.release) {
     kept_.erase(channel);
@@ -45,10 +49,10 @@ void memory_actors::write(const std::string& channel, const actor_write& what, m
   }
 }
 
-std::vector<std::string> memory_actors::owned() const {
+std::vector<std::string> memory_actors::owned(milliseconds now) const {
   std::vector<std::string> out;
   for (const auto& [channel, of] : kept_)
-    if (of.owned && of.sequence > 0) out.push_back(channel);
+    if (of.owned && of.wanted_at <= now && of.sequence > 0) out.push_back(channel);
   return out;
 }
 

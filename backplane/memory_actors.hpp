@@ -20,6 +20,7 @@ public:
     bool owned = false;         ///< claimed and not given back
     milliseconds life{0};       ///< 0: for ever
     milliseconds lives_until{0};
+    milliseconds wanted_at{0}; ///< given back, but somebody should have it from then on
   };
 
   /// Marks the channel as owned; what is kept of it.
@@ -27,7 +28,8 @@ public:
   /// Whether a write of this sequence may be made.
   [[nodiscard]] bool fits(const std::string& channel, const actor_write& what) const;
   void write(const std::string& channel, const actor_write& what, milliseconds now);
-  [[nodiscard]] std::vector<std::string> owned() const;
+  /// Whose owner, if it isn't there any more, was to be followed by another one.
+  [[nodiscard]] std::vector<std::string> owned(milliseconds now) const;
   /// Drops what has lived out, but for what is owned.
   void expire(milliseconds now);
   [[nodiscard]] std::size_t size() const noexcept { return kept_.size(); }

@@ -221,7 +221,7 @@ void memory_backplane::abandoned_actors(std::size_t most, answer<std::vector<std
   store_->with_actors([&](memory_actors& actors, memory_leases& leases) {
     std::vector<std::string> out;
     const auto now = clock_();
-    for (auto& each : actors.owned())
+    for (auto& each : actors.owned(now))
       if (out.size() < most && !leases.taken(each, now)) out.push_back(std::move(each));
     reply<std::vector<std::string>>({}, std::move(done), std::move(out));
   });

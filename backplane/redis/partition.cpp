@@ -194,8 +194,10 @@ void partition::send_batch(bool with_text) {
       keeps = true;
       continue;
     }
-    if (const auto* w = std::get_if<write_actor_step>(&each.what))
+    if (const auto* w = std::get_if<write_actor_step>(&each.what)) {
+      waiting_for_replica_ = waiting_for_replica_ || w->what.replicated;
       for (const auto& p : w->publications) waiting_for_replica_ = waiting_for_replica_ || p.replicated;
+    }
     needs_inbox = true;
     keeps =
         keeps ||

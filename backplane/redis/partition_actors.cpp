@@ -56,7 +56,7 @@ void partition::on_written(step& of, write_actor_step& what, const reply& r) {
       each.run = [to = &to_, channel, made = publication_ptr(std::move(made))] { to->published(channel, made); };
     in_order(channel, epoch, sequence, sequence > 0, std::move(each));
   }
-  bool sure = true;
+  bool sure = !what.what.replicated || replicated_;
   for (const auto& each : what.publications) sure = sure && (!each.replicated || replicated_);
   if (what.done)
     last.run = [done = std::exchange(what.done, nullptr), out = std::move(out), sure]() mutable {

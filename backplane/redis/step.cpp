@@ -166,7 +166,9 @@ struct writer {
                        : s.what.how == mode::add   ? 'a'
                        : s.what.how == mode::drop  ? 'd'
                                                    : 's');
+    if (s.what.replicated) how += 'p';
     if (s.what.release) how += 'r';
+    if (s.what.release && s.what.wanted) how += std::to_string(std::max(*s.what.wanted, milliseconds{0}).count());
     to.add(std::move(how));
     to.add(s.what.facts);
     to.add(s.publications.size());

@@ -31,7 +31,8 @@ local function claim_actor(name, holder, ttl)
   return out
 end
 
--- ARGV[i]: keep, holder, token, sequence, ttl, life, mode (nothing n, add a, snapshot s, drop d; with r: release), facts,
+-- ARGV[i]: keep, holder, token, sequence, ttl, life, mode (nothing n, add a, snapshot s, drop d; with p: a replica must
+-- have it; with r: release, and a number: somebody should have it, after so many milliseconds it is left behind), facts,
 -- number of publications; for each of them flags, body, key, life of the key. Returns the answer and what follows.
 -- The answer: F refused, a letter of `append` where nothing was done, or O and the publications' answers.
 local function write_actor(name, i)
@@ -39,13 +40,15 @@ local function write_actor(name, i)
   local ttl, life, mode, facts, count = ARGV[i + 4], ARGV[i + 5], ARGV[i + 6], ARGV[i + 7], tonumber(ARGV[i + 8])
   local first, after = i + 9, i + 9 + 4 * count
   if now > deadline then return {'L'}, after end
+  local how, flag, release, wanted = string.match(mode, '^(%a)(p?)(r?)(%d*)$')
+  release, wanted = release ~= '', tonumber(wanted)
+  if replicas == '0' and flag ~= '' then return {'N'}, after end
   for k = first, after - 1, 4 do
     if replicas == '0' and string.find(ARGV[k], 'r', 1, true) then return {'N'}, after end
   end
   local lease = prefix .. 'l:' .. name
   if redis.call('GET', lease) ~= token .. ' ' .. holder then return {'F'}, after end
   local a, b = actor_of(name)
-  local how, release = string.sub(mode, 1, 1), string.sub(mode, 2) == 'r'
   if how ~= 'n' then
     if tonumber(redis.call('HGET', a, 'n') or 0) ~= sequence - 1 then return {'F'}, after end
     -- The first write tells whether there is memory: within one script that doesn't change.
@@ -63,8 +66,12 @@ local function write_actor(name, i)
   end
   if release then
     redis.call('DEL', lease)
-    redis.call('ZREM', running, name)
-    if how == 'd' then redis.call('DEL', a) else live_on(name, life) end
+    if wanted then -- what is wanted doesn't expire
+      redis.call('ZADD', running, string.format('%d', now + wanted), name)
+    else
+      redis.call('ZREM', running, name)
+      if how == 'd' then redis.call('DEL', a) else live_on(name, life) end
+    end
   else
     redis.call('PEXPIRE', lease, ttl)
     redis.call('ZADD', running, string.format('%d', now + ttl), name)
