@@ -1,14 +1,12 @@
 #include "actors/channel/channel.hpp"
 
+#include "actors/extension/metrics.hpp"
 #include "actors/runtime/metrics.hpp"
 #include "actors/runtime/trace.hpp"
 
 namespace plexus::channel {
 
 namespace {
-const runtime::metrics::counter published{"plexus_publications_total", "Publications appended through this node."};
-const runtime::metrics::counter duplicates{"plexus_publications_duplicate_total",
-                                           "Publications whose idempotency key was known already."};
 const runtime::metrics::counter over_rate{"plexus_publications_rate_limited_total",
                                           "Publications refused: over the channel's publications_per_second."};
 const runtime::metrics::counter recoveries{"plexus_recoveries_total",
@@ -258,7 +256,7 @@ void channel::on_publish(publish m) {
                   --self->under_way_;
                   if (runtime::trace::on()) self->trace_append(answer);
                   if (answer) {
-                    (answer->duplicate ? duplicates : published).add();
+                    (answer->duplicate ? extension::count::duplicates : extension::count::publications).add();
                     // Of another log than the one shown here: the backplane has this channel in doubt already.
                     const auto& epoch = answer->at.epoch;
                     // The channel was given a history under its subscribers: its log begins with this.

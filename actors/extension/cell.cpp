@@ -19,13 +19,13 @@ double seconds(runtime::loop::clock::duration d) {
 }
 
 actor_write::mode mode_of(const commit& what) {
-  if (what.finished) return actor_write::mode::drop;
+  if (what.finished && what.facts.empty()) return actor_write::mode::drop;
   if (what.facts.empty()) return actor_write::mode::nothing;
   return what.snapshot ? actor_write::mode::snapshot : actor_write::mode::add;
 }
 
 std::vector<backplane::draft> drafts(std::vector<commit::publication>& from, const config::channel_options& options,
-                                     milliseconds key_life) {
+                                     milliseconds key_life, milliseconds doubt) {
   std::vector<backplane::draft> out;
   out.reserve(from.size());
   for (auto& each : from) {
@@ -35,7 +35,7 @@ std::vector<backplane::draft> drafts(std::vector<commit::publication>& from, con
     d.tags = std::move(each.tags);
     d.skip_history = !each.keep;
     d.idempotency_key = std::move(each.key);
-    d.idempotency_ttl = key_life;
+    d.idempotency_ttl = each.own_key ? doubt : key_life;
     d.replicated = options.durability == config::durability::replicated;
     if (each.from)
       d.info = std::make_shared<const protocol::client_info>(
@@ -80,6 +80,7 @@ limits cell::limits_now() const {
   out.max_state = options_.max_actor_state == 0 ? SIZE_MAX : options_.max_actor_state;
   out.grace = options_.presence_grace;
   out.key_life = with_.key_life;
+  out.answer_life = std::max(out.answer_life, 2 * with_.patience);
   return out;
 }
 
@@ -121,6 +122,7 @@ void cell::on_claimed(clock::time_point asked, backplane::outcome<backplane::act
     back.ttl = with_.lease;
     back.life = options_.actor_state_ttl;
     back.release = true;
+    back.wanted = with_.lease;
     plane_.write_actor(with_.channel, {}, std::move(back), nullptr);
     return finish(cell_end::unreadable);
   }
@@ -133,6 +135,7 @@ void cell::on_claimed(clock::time_point asked, backplane::outcome<backplane::act
   idle_since_ = home_.now();
   actor_->start(why, unix_now());
   actor_->fire(unix_now());
+  if (!whole()) return;
   port_.began(*this);
   for (auto& each : std::exchange(waiting_, {})) run(each);
   flush_soon();
@@ -142,8 +145,11 @@ void cell::on_claimed(clock::time_point asked, backplane::outcome<backplane::act
 // -- commands
 
 void cell::take(command what) {
-  if (phase_ == phase::leaving || phase_ == phase::over) return; // asked again when the end is known
-  if (what.number > 0 && options_.max_actor_mailbox > 0 && unanswered_ >= options_.max_actor_mailbox) {
+  // Asked again when the end is known.
+  if (phase_ == phase::leaving || phase_ == phase::over || (actor_ && actor_->finished())) return;
+  // That somebody has gone is a fact; the number of members bounds how often.
+  const bool bound = what.number > 0 && what.what != command::kind::unsubscribe && options_.max_actor_mailbox > 0;
+  if (bound && unanswered_ >= options_.max_actor_mailbox) {
     count::mailbox_full.add();
     port_.replied(with_.channel, {what.origin, what.number, {111, "too many requests", {}, false, false}, 0, {}},
                   {});
@@ -162,7 +168,15 @@ void cell::take(command what) {
 
 void cell::run(const command& what) {
   idle_since_ = home_.now();
-  actor_->run(what, unix_now());
+  if (phase_ != phase::serving) return;
+  if (!actor_->run(what, unix_now()) && what.number > 0 && unanswered_ > 0) --unanswered_;
+  whole();
+}
+
+// False when the object couldn't be made again: everything since the last write is done anew.
+bool cell::whole() {
+  if (actor_->broken()) finish(cell_end::lost);
+  return phase_ != phase::over;
 }
 
 // At the end of the loop's round: what comes in one round shares a write.
@@ -200,10 +214,13 @@ void cell::write(commit what, bool release) {
   w.how = mode_of(what);
   if (w.how != actor_write::mode::nothing) w.sequence = ++sequence_;
   w.facts = std::move(what.facts);
-  w.publications = drafts(what.publications, options_, with_.key_life);
+  w.publications = drafts(what.publications, options_, with_.key_life, 2 * with_.patience);
   w.ttl = with_.lease;
-  w.life = options_.actor_state_ttl;
+  // What was answered before `finish` may still be asked for.
+  w.life = what.finished ? std::max(with_.key_life, 2 * with_.patience) : options_.actor_state_ttl;
   w.release = release;
+  w.replicated = options_.durability == config::durability::replicated && w.how != actor_write::mode::nothing;
+  if (release && !what.finished && (actor_->has_timers() || !actor_->members().empty())) w.wanted = grace_;
   count::writes.add();
   plane_.write_actor(
       with_.channel, {options_.history_size, options_.history_ttl}, std::move(w),
@@ -233,19 +250,21 @@ void cell::on_written(clock::time_point asked, commit what, bool release,
     }
     return finish(cell_end::lost);
   }
+  count::publications.add(got->at.size());
   lease_end_ = std::max(lease_end_, asked + with_.lease);
   renew_at_ = asked + with_.lease / 3;
   let_out(what, got->at);
   if (release) return finish(cell_end::left);
-  if (phase_ == phase::leaving) return leave(leaving_);
+  if (phase_ == phase::leaving) return leave(leaving_, grace_);
   flush();
   rest();
 }
 
 void cell::let_out(commit& what, const std::vector<protocol::position>& at) {
   for (auto& each : what.replies) {
-    if (unanswered_ > 0) --unanswered_;
+    if (unanswered_ > 0 && !each.late) --unanswered_;
     if (!each.key.empty()) {
+      count::duplicates.add();
       ask_position(std::move(each));
       continue;
     }
@@ -301,6 +320,7 @@ void cell::on_alarm() {
   if (const auto due = actor_->next_due(); due && *due <= unix_now()) {
     idle_since_ = now;
     actor_->fire(unix_now());
+    if (!whole()) return;
     flush_soon();
   }
   const bool idle = actor_->members().empty() && !actor_->has_timers() && unanswered_ == 0 && !actor_->has_work();
@@ -314,13 +334,16 @@ void cell::on_alarm() {
   rest();
 }
 
-void cell::leave(stop_reason why) {
+void cell::leave(stop_reason why, milliseconds grace) {
   if (phase_ == phase::over) return;
   leaving_ = why;
+  grace_ = grace;
   if (phase_ == phase::claiming || !actor_) return finish(cell_end::lost);
   phase_ = phase::leaving;
   if (writing_) return; // once that is answered
+  if (actor_->finished()) return write(actor_->take(), true);
   actor_->stop(why, unix_now());
+  if (!whole()) return;
   actor_->left(why);
   write(actor_->take(), true);
 }
@@ -352,6 +375,10 @@ void cell::failed(std::string_view handler, std::string_view why) {
   count::failures.add();
   log::warn("actor", "a handler failed; what it did was undone",
             {{"actor", with_.actor_name}, {"channel", with_.channel}, {"handler", handler}, {"error", why}});
+}
+
+void cell::forgot_key() {
+  count::keys_forgotten.add();
 }
 
 void cell::said(std::string_view text) {

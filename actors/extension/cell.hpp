@@ -52,6 +52,7 @@ struct cell_setup {
   detail::make_actor make = nullptr;
   std::string self; ///< this node's uid: the lease's holder
   milliseconds lease{10'000};
+  milliseconds patience{15'000}; ///< how long a node asks for an answer
   milliseconds key_life{300'000};
   std::uint64_t number = 0; ///< of this cell, among all of the node
 };
@@ -64,8 +65,9 @@ public:
 
   void begin();
   void take(command what);
-  /// Puts it aside, or hands it over: `cell_end::left` follows, or `lost`.
-  void leave(stop_reason why);
+  /// Puts it aside, or hands it over: `cell_end::left` follows, or `lost`. One with timers or members is as if it
+  /// was left behind when nobody has it after `grace`.
+  void leave(stop_reason why, milliseconds grace = milliseconds{0});
   void set_options(const config::channel_options& options);
 
   [[nodiscard]] const std::string& channel() const noexcept { return with_.channel; }
@@ -84,10 +86,12 @@ private:
   void handled(std::string_view handler, std::chrono::nanoseconds took) override;
   void failed(std::string_view handler, std::string_view why) override;
   void said(std::string_view text) override;
+  void forgot_key() override;
 
   [[nodiscard]] limits limits_now() const;
   void on_claimed(clock::time_point asked, backplane::outcome<backplane::actor_claim> got);
   void run(const command& what);
+  bool whole();
   void flush_soon();
   void flush();
   void write(commit what, bool release);
@@ -109,6 +113,7 @@ private:
 
   phase phase_ = phase::claiming;
   stop_reason leaving_ = stop_reason::idle;
+  milliseconds grace_{0};
   std::uint64_t token_ = 0, sequence_ = 0;
   clock::time_point lease_end_{}, renew_at_{}, idle_since_{}, warned_{};
   std::deque<command> waiting_; ///< for the claim

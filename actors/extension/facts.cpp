@@ -2,8 +2,9 @@
 //
 //   S state   C change   J member is in   L member is out   A user is away   B user is back or has left
 //   Q it was left, and why; only at the end
-//   T timer is set   t timer is gone   R answer of a command   K answer of a key   O what an origin has
-//   acknowledged
+//   T timer is set   t timer is gone   R answer of a command   O what an origin has acknowledged
+//   K answer of a key   k it is no more   W a call that waits for a key's answer   G a member was removed and will
+//   go
 
 #include "actors/extension/instance.hpp"
 
@@ -24,7 +25,11 @@ commit instance::take() {
   state_changed_ = false;
   auto out = std::exchange(next_, {});
   if (out.finished) {
+    over_ = true;
     facts_.clear();
+    write_answers();
+    out.facts = std::exchange(facts_, {});
+    out.snapshot = true;
     return out;
   }
   if (facts_.empty() && !snapshot_) return out;
@@ -56,15 +61,26 @@ void instance::write_all(std::string& to) {
   for (const auto& [user, gone] : away_)
     fact('A', user, gone.who.client, gone.who.user, gone.who.info, gone.who.node, gone.until);
   for (const auto& [name, each] : timers_) fact('T', name, each.due, each.every);
+  for (const auto& [client, code] : going_) fact('G', client, code);
+  write_answers();
+  if (left_) fact('Q', *left_);
+  std::swap(facts_, to);
+}
+
+void instance::write_answers() {
+  // Those of nodes that are gone: nobody asks for them.
+  std::erase_if(origins_, [this](const auto& each) { return each.second.heard + most_.answer_life < now_; });
   for (const auto& [of, record] : origins_) {
     if (record.answers.empty()) continue;
     fact('O', of, record.acked);
     for (const auto& [number, what] : record.answers) fact('R', of, number, what);
   }
-  for (const auto& [until, key] : key_ends_)
-    if (const auto found = keys_.find(key); found != keys_.end()) fact('K', key, until, found->second.what);
-  if (left_) fact('Q', *left_);
-  std::swap(facts_, to);
+  for (const auto& [until, key] : key_ends_) {
+    const auto found = keys_.find(key);
+    if (found == keys_.end() || found->second.until != until) continue;
+    fact('K', key, until, found->second.what);
+    for (const auto& [origin, number] : found->second.waiting) fact('W', key, origin, number);
+  }
 }
 
 start_reason instance::how_it_was_left() const noexcept {
@@ -168,8 +184,27 @@ void instance::read_facts(std::string_view facts) {
       std::string key;
       key_record r;
       from(key, r.until, r.what);
-      key_ends_.emplace_back(r.until, key);
-      keys_.insert_or_assign(std::move(key), std::move(r));
+      keep_key(key, std::move(r));
+      break;
+    }
+    case 'k': {
+      std::string key;
+      from(key);
+      drop_key(key);
+      break;
+    }
+    case 'W': {
+      std::string key;
+      asker by;
+      from(key, by);
+      put_off(key, by);
+      break;
+    }
+    case 'G': {
+      std::string client;
+      std::uint16_t code = 0;
+      from(client, code);
+      going_.insert_or_assign(std::move(client), code);
       break;
     }
     default:

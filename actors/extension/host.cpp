@@ -9,10 +9,14 @@
 
 namespace plexus::extension {
 
+namespace log = runtime::log;
+
 namespace {
 
 constexpr unsigned aside_threads = 4;
-constexpr std::size_t rescued_at_once = 256;
+constexpr std::size_t rescued_at_once = 1000;
+constexpr milliseconds rescue_pause{200};  ///< between two looks, while there are more
+constexpr milliseconds not_served{60'000}; ///< before what no namespace has an actor for is looked at again
 constexpr milliseconds wake_timeout{3000};
 
 std::uint64_t mixed(std::string_view a, std::string_view b) {
@@ -27,8 +31,17 @@ std::uint64_t mixed(std::string_view a, std::string_view b) {
 
 } // namespace
 
+struct host::look_again final : runtime::timer {
+  explicit look_again(host& of) : owner(of) {}
+  void expired() override { owner.look(); }
+  host& owner;
+};
+
 host::host(const host_setup& with) :
-    with_(with), asides_(std::make_unique<aside_pool>(aside_threads)), alive_{with.uid} {
+    with_(with),
+    asides_(std::make_unique<aside_pool>(aside_threads)),
+    next_look_(std::make_unique<look_again>(*this)),
+    alive_{with.uid} {
   for (unsigned i = 0; i < with_.loops.size(); ++i)
     on_loop_.push_back(std::make_unique<loop_host>(*this, with_.loops.at(i)));
 }
@@ -100,9 +113,16 @@ void host::tick() {
       if (nodes)
         with_.loops.at(0).post([this, nodes = std::move(*nodes)]() mutable { on_alive(std::move(nodes)); });
     });
+  look();
+}
+
+void host::look() {
   if (draining_) return;
   with_.plane.abandoned_actors(rescued_at_once, [this](backplane::outcome<std::vector<std::string>> got) {
     if (got && !got->empty()) rescue(*got);
+    if (!got || got->size() < rescued_at_once) return;
+    auto& first = with_.loops.at(0);
+    first.post([this, &first] { first.arm(*next_look_, first.now() + rescue_pause); });
   });
 }
 
@@ -126,9 +146,13 @@ void host::rescue(const std::vector<std::string>& channels) {
     const std::lock_guard locked(lock_);
     settings = with_.settings;
   }
+  std::vector<std::string> unknown;
   for (const auto& channel : channels) {
     const auto* options = settings->options_of(channel);
-    if (!options || options->actor.empty()) continue;
+    if (!options || !knows(options->actor)) {
+      unknown.push_back(channel);
+      continue;
+    }
     const auto to = preferred(channel);
     if (to == with_.uid || !with_.others) {
       auto& home = with_.loops.of(channel);
@@ -146,6 +170,28 @@ void host::rescue(const std::vector<std::string>& channels) {
       home.post([this, &home, channel] { on_loop_[home.index()]->wake(channel); });
     });
   }
+  if (unknown.empty()) return;
+  log::info("actor", "channel actors were left behind, but this node has none for their channels",
+            {{"channels", unknown.size()}, {"first", unknown.front()}});
+  for (const auto& channel : unknown) {
+    auto& home = with_.loops.of(channel);
+    home.post([this, channel, lease = settings->backplane.lease] { not_now(channel, lease); });
+  }
+}
+
+// Claimed and given back as wanted later, so that it isn't in the way of others. Another node may have the actor.
+void host::not_now(const std::string& channel, milliseconds lease) {
+  with_.plane.claim_actor(channel, with_.uid, lease,
+                          [this, channel, lease](const backplane::outcome<backplane::actor_claim>& got) {
+                            if (!got || !got->right.granted) return;
+                            backplane::actor_write back;
+                            back.holder = with_.uid;
+                            back.token = got->right.token;
+                            back.ttl = lease;
+                            back.release = true;
+                            back.wanted = not_served;
+                            with_.plane.write_actor(channel, {}, std::move(back), nullptr);
+                          });
 }
 
 // -- handing over

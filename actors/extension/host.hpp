@@ -49,6 +49,8 @@ struct host_setup {
   std::shared_ptr<const config::settings> settings;
   std::string uid;           ///< of this node
   network* others = nullptr; ///< null: a node on its own
+  /// A command is given up when its actor was out of reach for a lease and this.
+  std::chrono::milliseconds beyond_lease{5000};
 };
 
 /// One a node. Made before the loops start, destroyed after they ended.
@@ -91,15 +93,19 @@ public:
 
 private:
   friend class loop_host;
+  struct look_again;
   [[nodiscard]] loop_host& of(std::string_view channel);
   [[nodiscard]] bool alive(const std::string& uid) const;
   void everywhere(bool to_others, runtime::task done);
   void on_alive(std::vector<std::string> nodes);
+  void look();
   void rescue(const std::vector<std::string>& channels);
+  void not_now(const std::string& channel, milliseconds lease);
 
   host_setup with_;
   std::vector<std::unique_ptr<loop_host>> on_loop_;
   std::unique_ptr<aside_pool> asides_;
+  std::unique_ptr<look_again> next_look_;
   mutable std::mutex lock_;
   std::vector<std::string> alive_; ///< guarded; sorted
   std::atomic<bool> draining_{false}, ending_{false};

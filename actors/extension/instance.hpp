@@ -34,6 +34,7 @@ struct commit {
     std::string channel_info;
     std::vector<std::pair<std::string, std::string>> tags;
     std::string key;
+    bool own_key = false; ///< nobody gave it: it is there to find the place again after the node's death
     bool keep = true;
   };
   struct reply {
@@ -44,6 +45,7 @@ struct commit {
     /// there.
     std::size_t before = 0;
     std::string key{}; ///< a publish that was made under this key before: the store knows where it is
+    bool late = false; ///< of a call that was put off
   };
   struct removal {
     member who;
@@ -64,7 +66,7 @@ struct commit {
   std::vector<removal> removals;
   std::vector<presence> presences;
   std::vector<aside> asides;
-  bool finished = false; ///< nothing is kept any more
+  bool finished = false; ///< nothing is kept any more but for a while what was answered, in `facts`
 
   [[nodiscard]] bool writes() const noexcept { return !facts.empty() || !publications.empty() || finished; }
   [[nodiscard]] bool empty() const noexcept {
@@ -79,14 +81,19 @@ public:
   virtual void handled(std::string_view /*handler*/, std::chrono::nanoseconds /*took*/) {}
   virtual void failed(std::string_view /*handler*/, std::string_view /*why*/) {}
   virtual void said(std::string_view /*text*/) {}
+  /// An idempotency key went before its time.
+  virtual void forgot_key() {}
 };
 
 struct limits {
-  std::size_t max_state = 1'048'576; ///< bytes; beyond it a command is refused with 106
-  milliseconds grace{0};             ///< before a user who went uncleanly has left
-  milliseconds key_life{300'000};    ///< how long the answer to a client's idempotency key is kept
-  std::size_t max_keys = 10'000;     ///< of them; the oldest goes first
-  std::size_t max_timers = 1000;     ///< `set_timer` throws beyond it
+  std::size_t max_state = 1'048'576;   ///< bytes; beyond it a command is refused with 106
+  milliseconds grace{0};               ///< before a user who went uncleanly has left
+  milliseconds key_life{300'000};      ///< how long the answer to a client's idempotency key is kept
+  std::size_t max_key_bytes = 8 << 20; ///< of those keys and answers; the oldest goes first
+  std::size_t max_answer = 8 << 20;    ///< bytes of one answer, which goes to another node in one piece; 106
+  /// A node that gave no command for so long won't ask for an answer again: they are dropped.
+  milliseconds answer_life{60'000};
+  std::size_t max_timers = 1000; ///< `set_timer` throws beyond it
 };
 
 class instance final : private detail::actor_context {
@@ -109,7 +116,9 @@ public:
   /// As what is kept says; after `restore`.
   [[nodiscard]] start_reason how_it_was_left() const noexcept;
 
-  void run(const command& what, time_point now);
+  /// False if it gets no answer from here: it was answered long ago, or the actor has finished and another one is
+  /// to be asked.
+  bool run(const command& what, time_point now);
   /// Timers that are due.
   void fire(time_point now);
   [[nodiscard]] std::optional<time_point> next_due() const;
@@ -119,6 +128,10 @@ public:
   /// The next commit will be a snapshot.
   void want_snapshot() noexcept { snapshot_ = true; }
   [[nodiscard]] bool has_work() const noexcept;
+  /// A handler said `finish`: nothing is run any more.
+  [[nodiscard]] bool finished() const noexcept { return over_ || next_.finished; }
+  /// The object couldn't be made again after a handler failed: what wasn't taken yet has not happened.
+  [[nodiscard]] bool broken() const noexcept { return broken_; }
 
   [[nodiscard]] const std::string& name() const noexcept { return channel_; }
   [[nodiscard]] const member_map& members() const override { return members_; }
@@ -143,18 +156,28 @@ private:
   };
   struct origin_record {
     std::uint64_t acked = 0;
+    time_point heard{}; ///< its last command
     std::map<std::uint64_t, extension::answer> answers;
   };
+  using asker = std::pair<std::string, std::uint64_t>; ///< origin and number
   struct key_record {
     extension::answer what;
     time_point until;
+    std::vector<asker> waiting{}; ///< for an answer that was put off; the first one's is the ticket
+    [[nodiscard]] std::size_t size() const noexcept { return what.data.size() + what.message.size() + 64; }
   };
   struct absent {
     member who;
     time_point until;
   };
+  struct entry {
+    member who;
+    std::optional<member> before; ///< it was one already
+    bool back = false;            ///< its user was away
+  };
   /// What the handler under way has done so far.
   struct staged {
+    std::optional<entry> entered; ///< in `members_` already
     std::vector<commit::publication> publications;
     std::vector<std::pair<std::string, std::optional<timer>>> timers;
     std::vector<commit::removal> removals;
@@ -185,6 +208,7 @@ private:
   extension::answer attempt(std::string_view handler, time_point now, Work&& work);
   bool keep_state(extension::answer& out);
   void keep_staged();
+  void undo();
   void rebuild();
   [[nodiscard]] std::unique_ptr<channel_actor> made_again() const;
   void in_handler() const;
@@ -194,10 +218,15 @@ private:
   void publication(const command& what, extension::answer& out);
   void call_rpc(const command& what, extension::answer& out);
   void settle(const command& what, extension::answer out, std::size_t before, time_point now);
-  bool seen(const command& what);
+  enum class seen_as : std::uint8_t { never, answered, straggler };
+  seen_as seen(const command& what, time_point now);
   void enter(const member& who);
   /// The last of its user: true.
   bool leave(std::string_view client);
+  void answer_put_off(const std::string& ticket, const extension::answer& what);
+  void keep_key(const std::string& key, key_record what);
+  void drop_key(const std::string& key);
+  void put_off(const std::string& key, const asker& by);
   void forget_keys(time_point now);
   static std::string user_of(const member& who);
 
@@ -209,6 +238,7 @@ private:
   }
   void read_facts(std::string_view facts);
   void write_all(std::string& to);
+  void write_answers();
 
   std::string channel_;
   make_actor make_;
@@ -225,9 +255,12 @@ private:
   std::map<std::string, std::uint32_t, std::less<>> users_; ///< members of each
   std::map<std::string, absent, std::less<>> away_;         ///< users in their grace
   std::map<std::string, timer, std::less<>> timers_;
+  std::map<std::string, std::uint16_t, std::less<>> going_; ///< members that were removed, until they are gone
   std::map<std::string, origin_record, std::less<>> origins_;
   std::unordered_map<std::string, key_record> keys_;
   std::deque<std::pair<time_point, std::string>> key_ends_;
+  std::unordered_map<std::string, std::string> put_off_; ///< by ticket: the key of the call
+  std::size_t keys_size_ = 0;
 
   std::optional<stop_reason> left_;
 
@@ -239,6 +272,8 @@ private:
   std::size_t log_size_ = 0, snapshot_size_ = 0;
 
   bool running_ = false; ///< a handler is
+  bool broken_ = false;
+  bool over_ = false; ///< finished, and taken
   time_point now_{};
   staged staged_;
 };
@@ -248,5 +283,6 @@ std::uint16_t allowed_code(std::uint16_t code);
 
 /// Splits a ticket of `call::answer_later`.
 std::optional<std::pair<std::string_view, std::uint64_t>> read_ticket(std::string_view ticket);
+std::string ticket_of(std::string_view origin, std::uint64_t number);
 
 } // namespace plexus::extension

@@ -12,6 +12,10 @@ std::uint16_t allowed_code(std::uint16_t code) {
   return good ? code : std::uint16_t{100};
 }
 
+std::string ticket_of(std::string_view origin, std::uint64_t number) {
+  return std::string(origin) + ":" + std::to_string(number);
+}
+
 std::optional<std::pair<std::string_view, std::uint64_t>> read_ticket(std::string_view ticket) {
   const auto colon = ticket.rfind(':');
   if (colon == std::string_view::npos) return std::nullopt;
@@ -76,6 +80,7 @@ void instance::record(std::string change) {
 
 void instance::answer(std::string_view ticket, std::uint16_t code, std::string text) {
   in_handler();
+  if (text.size() > most_.max_answer) throw std::length_error("answer: larger than what one node sends another");
   extension::answer what;
   if (code == 0) {
     what.data = std::move(text);

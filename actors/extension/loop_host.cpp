@@ -31,7 +31,10 @@ loop_host::~loop_host() {
 
 loop_host::post& loop_host::post_of(const std::string& channel) {
   auto [at, made] = posts_.try_emplace(channel);
-  if (made) at->second.channel = channel;
+  if (made) {
+    at->second.channel = channel;
+    if (const auto* options = settings_->options_of(channel)) at->second.most = options->max_actor_mailbox;
+  }
   return at->second;
 }
 
@@ -46,9 +49,15 @@ void loop_host::forget_if_unused(const std::string& channel) {
 
 void loop_host::submit(const std::string& channel, command what, std::function<void(const delivered&)> done) {
   auto& p = post_of(channel);
+  using kind = command::kind;
+  // That somebody has gone can't be refused.
+  if (p.most > 0 && p.queue.size() >= p.most && what.what != kind::unsubscribe) {
+    count::mailbox_full.add();
+    if (done) done({{111, "too many requests", {}, false, false}, {}});
+    return;
+  }
   what.origin = node_.with_.uid;
   what.number = p.last_number = ++last_number_;
-  using kind = command::kind;
   if (what.what == kind::subscribe) {
     what.who.node = node_.with_.uid;
     p.members.insert_or_assign(what.who.client, what.who);
@@ -58,11 +67,14 @@ void loop_host::submit(const std::string& channel, command what, std::function<v
     p.members.erase(what.who.client);
     p.entering.erase(what.who.client);
   }
-  // As long as it may take until another node has the actor, and a while.
-  const auto patience = settings_->backplane.lease + std::chrono::seconds{5};
-  p.queue.push_back({std::move(what), std::move(done), home_.now() + patience, false});
+  p.queue.push_back({std::move(what), std::move(done), home_.now() + patience(), false});
   pump(p);
   rest();
+}
+
+// As long as it may take until another node has the actor, and a while.
+milliseconds loop_host::patience() const {
+  return settings_->backplane.lease + node_.with_.beyond_lease;
 }
 
 void loop_host::pump(post& p) {
@@ -96,6 +108,7 @@ bool loop_host::make_cell(post& p) {
   with.make = make;
   with.self = node_.with_.uid;
   with.lease = settings_->backplane.lease;
+  with.patience = patience();
   with.key_life = settings_->backplane.idempotency_ttl;
   with.number = ++last_cell_;
   p.here =
@@ -142,8 +155,9 @@ void loop_host::replied(const std::string& channel, const commit::reply& what, c
   const ask_body::reply out{what.number, what.what, at.epoch, at.offset};
   const auto owed = p.debts.find(what.origin);
   if (owed != p.debts.end() && owed->second.left.erase(what.number) > 0) {
-    owed->second.done.replies.push_back(out);
-    if (owed->second.left.empty()) pay(p, what.origin, replies_body::state_of::done, {});
+    owed->second.bytes += size_of(out);
+    owed->second.ready.insert_or_assign(what.number, out);
+    pay(p, what.origin);
     return;
   }
   if (!node_.with_.others || what.what.later) return;
@@ -152,14 +166,14 @@ void loop_host::replied(const std::string& channel, const commit::reply& what, c
   late.channel = channel;
   late.origin = node_.with_.uid;
   late.replies.push_back(out);
-  node_.with_.others->ask(what.origin, write(late), ask_timeout, [](const auto&) {});
+  tell("late " + std::to_string(what.number) + " " + what.origin, what.origin, write(late));
 }
 
 // -- time
 
 void loop_host::rest() {
   if (alarm_->armed()) return;
-  if (posts_.empty()) return;
+  if (posts_.empty() && errands_.empty()) return;
   home_.arm(*alarm_, home_.now() + short_pause);
 }
 
@@ -178,13 +192,34 @@ void loop_host::on_alarm() {
         ++i;
         continue;
       }
-      count::given_up.add();
-      settle(p, p.queue[i].what.number, failed(), {});
+      if (!give_up(p, i)) ++i;
     }
     pump(p);
     forget_if_unused(channel);
   }
-  if (!all.empty()) rest();
+  run_errands();
+  if (!all.empty() || !errands_.empty()) rest();
+}
+
+bool loop_host::give_up(post& p, std::size_t which) {
+  using kind = command::kind;
+  auto& late = p.queue[which];
+  const auto what = late.what.what;
+  // Whoever has the actor must learn of it one day, or the member stays for ever.
+  if (what == kind::unsubscribe && p.queue.size() <= most_leaving) {
+    late.until = home_.now() + patience();
+    return false;
+  }
+  count::given_up.add();
+  const auto who = late.what.who;
+  settle(p, late.what.number, failed(), {});
+  if (what != kind::subscribe) return true;
+  // Perhaps it was done after all: its client knows nothing of that.
+  command gone;
+  gone.what = kind::unsubscribe;
+  gone.who = who;
+  submit(p.channel, std::move(gone), nullptr);
+  return true;
 }
 
 } // namespace plexus::extension

@@ -17,6 +17,15 @@ namespace plexus::extension {
 
 inline constexpr milliseconds short_pause{100};  ///< before it is tried again
 inline constexpr milliseconds ask_timeout{1000}; ///< then the lease says who has an actor
+inline constexpr milliseconds move_time{2000};   ///< for a node to take what was moved to it
+/// What one question or answer between nodes carries before the rest waits for the next.
+inline constexpr std::size_t bundle_bytes = 1 << 20, bundle_commands = 500;
+/// Unsubscribes of a channel that are kept for an actor that is out of reach, and words for other nodes that are
+/// tried again; more are given up and counted.
+inline constexpr std::size_t most_leaving = 10'000, most_errands = 10'000;
+
+/// About what it takes in a message.
+std::size_t size_of(const ask_body::reply& r);
 
 class loop_host final : private cell_port {
 public:
@@ -44,9 +53,17 @@ private:
   };
   /// What another node asked and is owed an answer for.
   struct debt {
-    std::function<void(std::string)> respond;
-    std::set<std::uint64_t> left;
-    replies_body done;
+    std::function<void(std::string)> respond; ///< null: it has its answer and hasn't asked for the rest
+    std::set<std::uint64_t> left;             ///< given to the cell
+    std::map<std::uint64_t, ask_body::reply> ready;
+    std::size_t bytes = 0; ///< of `ready`
+  };
+  /// Something that a member's node must be told, until it says that it heard it.
+  struct errand {
+    std::string node;
+    std::shared_ptr<const std::string> body;
+    clock::time_point until, next;
+    bool asking = false;
   };
   struct post {
     std::string channel;
@@ -57,8 +74,10 @@ private:
     std::set<std::string> entering;        ///< those
     std::shared_ptr<cell> here;
     std::map<std::string, debt> debts; ///< by the asking node
+    std::size_t most = 0;              ///< `max_actor_mailbox`; 0: no bound
     bool asking = false;
-    bool silent = false; ///< who was asked said nothing: the lease says whether it still has the actor
+    std::vector<std::uint64_t> asked; ///< the question's commands
+    bool silent = false;              ///< who was asked said nothing: the lease says whether it still has the actor
     clock::time_point pause_until{};
     std::string move_to;
     std::function<void(std::string)> moved;
@@ -80,10 +99,18 @@ private:
   void give_to_cell(post& p);
   void ask_owner(post& p, const std::string& owner);
   void on_answered(const std::string& channel, const std::string& owner, std::optional<std::string> body);
+  void ask_for_the_rest(post& p, const std::vector<ask_body::reply>& had);
   void again(post& p);
   void settle(post& p, std::uint64_t number, const answer& what, const protocol::position& at);
-  void pay(post& p, const std::string& to, replies_body::state_of how, const std::string& holder);
+  void pay(post& p, const std::string& to);
   void pay_all(post& p, replies_body::state_of how, const std::string& holder);
+  [[nodiscard]] milliseconds patience() const;
+  /// Those that wait for too long: true if it is given up.
+  bool give_up(post& p, std::size_t which);
+  /// `about`: a later word about the same takes its place.
+  void tell(std::string about, const std::string& node, std::string body);
+  void run_errand(const std::string& about);
+  void run_errands();
   void check_members(cell& of, const std::string& node, const roster_body& there);
   void on_alarm();
   void rest();
@@ -95,6 +122,7 @@ private:
   std::shared_ptr<bool> living_ = std::make_shared<bool>(true);
   std::unique_ptr<alarm> alarm_;
   std::unordered_map<std::string, post> posts_;
+  std::map<std::string, errand> errands_;
   std::uint64_t last_number_ = 0, last_cell_ = 0;
   runtime::task all_left_;
 };

@@ -25,7 +25,7 @@ void loop_host::remove(const std::string& channel, const commit::removal& what) 
   body.channel = channel;
   body.who = what.who;
   body.code = what.code;
-  node_.with_.others->ask(what.who.node, write(body), ask_timeout, [](const auto&) {});
+  tell("remove " + what.who.client + " " + channel, what.who.node, write(body));
 }
 
 void loop_host::set_presence(const std::string& channel, const commit::presence& what) {
@@ -36,7 +36,7 @@ void loop_host::set_presence(const std::string& channel, const commit::presence&
   body.channel = channel;
   body.who = what.who;
   body.json = what.json;
-  node_.with_.others->ask(what.who.node, write(body), ask_timeout, [](const auto&) {});
+  tell("presence " + what.who.client + " " + channel, what.who.node, write(body));
 }
 
 void loop_host::run_aside(const std::string& channel, std::uint64_t number, commit::aside what) {
@@ -116,7 +116,7 @@ void loop_host::ended(cell& which, cell_end how, const std::string& holder) {
     pump_later(p, short_pause);
     break;
   case cell_end::unreadable:
-    pay_all(p, replies_body::state_of::again, {});
+    pay_all(p, replies_body::state_of::unreadable, {});
     for (auto i = p.queue.size(); i-- > 0 && !p.queue.empty();)
       settle(p, p.queue.front().what.number, failed(), {});
     break;
@@ -218,6 +218,7 @@ void loop_host::check_members(cell& of, const std::string& node, const roster_bo
 // Members on nodes that are gone leave.
 void loop_host::alive_changed() {
   for (auto& [channel, p] : posts_) {
+    std::erase_if(p.debts, [this](const auto& each) { return !node_.alive(each.first); });
     if (!p.here || !p.here->members()) continue;
     std::vector<command> news;
     for (const auto& [client, who] : *p.here->members()) {
@@ -252,7 +253,8 @@ void loop_host::move(const std::string& channel, const std::string& to, std::fun
   if (p.moved) return done("it is being moved already");
   p.move_to = to;
   p.moved = std::move(done);
-  p.here->leave(stop_reason::moved);
+  // Meanwhile nobody else is to take it.
+  p.here->leave(stop_reason::moved, move_time);
 }
 
 void loop_host::list(std::vector<actor_figures>& to) const {
@@ -264,8 +266,9 @@ void loop_host::list(std::vector<actor_figures>& to) const {
 void loop_host::apply(const std::shared_ptr<const config::settings>& settings) {
   settings_ = settings;
   for (auto& [channel, p] : posts_) {
-    if (!p.here) continue;
     const auto* options = settings->options_of(channel);
+    if (options) p.most = options->max_actor_mailbox;
+    if (!p.here) continue;
     if (options && options->actor == p.here->actor_name()) {
       p.here->set_options(*options);
       continue;

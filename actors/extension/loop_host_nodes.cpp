@@ -4,23 +4,35 @@
 
 #include "actors/extension/metrics.hpp"
 
+#include <algorithm>
+
 namespace plexus::extension {
 
 namespace {
 
-constexpr std::size_t commands_a_question = 500;
+std::size_t size_of(const command& c) {
+  return c.data.size() + c.message.size() + c.key.size() + c.who.info.size() + c.channel_info.size() + 200;
+}
 
 } // namespace
+
+std::size_t size_of(const ask_body::reply& r) {
+  return r.what.data.size() + r.what.message.size() + r.epoch.size() + 40;
+}
 
 void loop_host::ask_owner(post& p, const std::string& owner) {
   ask_body body;
   body.channel = p.channel;
   body.origin = node_.with_.uid;
   body.acked = p.queue.empty() ? p.last_number : p.queue.front().what.number - 1;
+  std::size_t bytes = 0;
+  p.asked.clear();
   for (auto& each : p.queue) {
     if (each.given) continue;
-    if (body.commands.size() == commands_a_question) break;
+    if (body.commands.size() == bundle_commands || bytes >= bundle_bytes) break;
     each.given = true;
+    bytes += size_of(each.what);
+    p.asked.push_back(each.what.number);
     body.commands.push_back(each.what);
   }
   if (body.commands.empty()) return;
@@ -52,6 +64,7 @@ void loop_host::on_answered(const std::string& channel, const std::string& owner
   switch (got->how) {
   case replies_body::state_of::done:
     p.owner = owner;
+    ask_for_the_rest(p, got->replies);
     pump(p);
     break;
   case replies_body::state_of::moved:
@@ -66,8 +79,26 @@ void loop_host::on_answered(const std::string& channel, const std::string& owner
     again(p);
     pump_later(p, short_pause);
     break;
+  case replies_body::state_of::unreadable:
+    // Perhaps this node's plugin can read it.
+    p.owner.clear();
+    p.silent = true;
+    again(p);
+    pump_later(p, short_pause);
+    break;
   }
   forget_if_unused(channel);
+}
+
+// Answers that were too much for one message are asked for again; the owner has them ready.
+void loop_host::ask_for_the_rest(post& p, const std::vector<ask_body::reply>& had) {
+  if (had.size() >= p.asked.size()) return;
+  std::set<std::uint64_t> answered;
+  for (const auto& each : had) answered.insert(each.number);
+  for (auto& each : p.queue)
+    if (each.given && !answered.contains(each.what.number) &&
+        std::binary_search(p.asked.begin(), p.asked.end(), each.what.number))
+      each.given = false;
 }
 
 /// Whatever was given may have been lost.
@@ -113,7 +144,6 @@ void loop_host::asked(ask_body what, std::function<void(std::string)> respond) {
     return respond({});
   }
   auto& p = post_of(what.channel);
-  if (p.debts.contains(what.origin)) pay(p, what.origin, replies_body::state_of::again, {});
   if (!p.here && (node_.draining_ || !make_cell(p))) {
     const auto to = node_.preferred(what.channel);
     respond(
@@ -122,29 +152,97 @@ void loop_host::asked(ask_body what, std::function<void(std::string)> respond) {
                            {}}));
     return forget_if_unused(what.channel);
   }
-  auto& owed = p.debts[what.origin];
-  owed.respond = std::move(respond);
-  for (const auto& each : what.commands) owed.left.insert(each.number);
+  std::vector<command> fresh;
+  {
+    auto& owed = p.debts[what.origin];
+    if (owed.respond) owed.respond(write(replies_body{replies_body::state_of::again, {}, {}}));
+    owed.respond = std::move(respond);
+    const auto over = [&](std::uint64_t number) { return number <= what.acked; };
+    std::erase_if(owed.left, over);
+    std::erase_if(owed.ready, [&](const auto& each) {
+      if (over(each.first)) owed.bytes -= size_of(each.second);
+      return over(each.first);
+    });
+    // What the cell has been given already it will answer.
+    for (auto& each : what.commands)
+      if (!over(each.number) && !owed.ready.contains(each.number) && owed.left.insert(each.number).second)
+        fresh.push_back(std::move(each));
+  }
   const auto here = p.here;
-  for (auto& each : what.commands) {
+  for (auto& each : fresh) {
     each.origin = what.origin;
     each.acked = what.acked;
     here->take(std::move(each));
   }
+  pay(p, what.origin);
 }
 
-void loop_host::pay(post& p, const std::string& to, replies_body::state_of how, const std::string& holder) {
-  const auto owed = p.debts.find(to);
-  if (owed == p.debts.end()) return;
-  auto what = std::move(owed->second);
-  p.debts.erase(owed);
-  what.done.how = how;
-  what.done.holder = holder;
-  what.respond(write(what.done));
+// All that is asked for, or as much as fits a message.
+void loop_host::pay(post& p, const std::string& to) {
+  const auto found = p.debts.find(to);
+  if (found == p.debts.end()) return;
+  auto& owed = found->second;
+  if (!owed.respond || (!owed.left.empty() && owed.bytes < bundle_bytes)) return;
+  replies_body out;
+  for (std::size_t bytes = 0; !owed.ready.empty() && bytes < bundle_bytes;) {
+    const auto first = owed.ready.begin();
+    bytes += size_of(first->second);
+    owed.bytes -= size_of(first->second);
+    out.replies.push_back(std::move(first->second));
+    owed.ready.erase(first);
+  }
+  const auto respond = std::exchange(owed.respond, nullptr);
+  if (owed.left.empty() && owed.ready.empty()) p.debts.erase(found);
+  respond(write(out));
 }
 
 void loop_host::pay_all(post& p, replies_body::state_of how, const std::string& holder) {
-  while (!p.debts.empty()) pay(p, p.debts.begin()->first, how, holder);
+  // What is ready and not told is asked for again: whoever has the actor then knows it.
+  const auto all = std::exchange(p.debts, {});
+  for (const auto& [to, owed] : all)
+    if (owed.respond) owed.respond(write(replies_body{how, holder, {}}));
+}
+
+// -- words to other nodes
+
+void loop_host::tell(std::string about, const std::string& node, std::string body) {
+  if (!errands_.contains(about) && errands_.size() >= most_errands) {
+    count::words_lost.add();
+    return;
+  }
+  const auto now = home_.now();
+  errands_.insert_or_assign(
+      about, errand{node, std::make_shared<const std::string>(std::move(body)), now + patience(), now, false});
+  run_errand(about);
+  rest();
+}
+
+void loop_host::run_errand(const std::string& about) {
+  auto& it = errands_.at(about);
+  it.asking = true;
+  node_.with_.others->ask(it.node, *it.body, ask_timeout,
+                          [this, living = std::weak_ptr(living_), about, body = it.body](const auto& got) {
+                            home_.post([this, living, about, body, heard = got.has_value()] {
+                              const auto here = living.lock();
+                              if (!here || !*here) return;
+                              const auto found = errands_.find(about);
+                              if (found == errands_.end() || found->second.body != body) return; // a newer one
+                              found->second.asking = false;
+                              found->second.next = home_.now() + short_pause;
+                              const bool over = home_.now() >= found->second.until;
+                              if (!heard && !over && node_.alive(found->second.node)) return rest();
+                              // Whoever is on a node that is gone has left.
+                              if (!heard && over) count::words_lost.add();
+                              errands_.erase(found);
+                            });
+                          });
+}
+
+void loop_host::run_errands() {
+  std::vector<std::string> due;
+  for (const auto& [about, each] : errands_)
+    if (!each.asking && each.next <= home_.now()) due.push_back(about);
+  for (const auto& about : due) run_errand(about);
 }
 
 } // namespace plexus::extension

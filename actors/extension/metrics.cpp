@@ -2,6 +2,9 @@
 
 namespace plexus::extension::count {
 
+const counter publications{"plexus_publications_total", "Publications appended through this node."};
+const counter duplicates{"plexus_publications_duplicate_total",
+                         "Publications whose idempotency key was known already."};
 const gauge cells{"plexus_actor_instances", "Channel actors that live on this node."};
 const counter starts{"plexus_actor_starts_total",
                      "Channel actors started on this node.",
@@ -20,6 +23,10 @@ const counter failures{"plexus_actor_handler_failures_total",
                        "Handlers of channel actors that threw; what they did was undone."};
 const counter slow{"plexus_actor_slow_handlers_total", "Handlers that took longer than actor_budget."};
 const counter mailbox_full{"plexus_actor_mailbox_full_total", "Commands refused at max_actor_mailbox."};
+const counter keys_forgotten{"plexus_actor_keys_forgotten_total",
+                             "Idempotency keys that channel actors forgot before their time."};
+const counter words_lost{"plexus_actor_words_lost_total",
+                         "Removals, presence states and late answers that a member's node could not be told."};
 const counter given_up{"plexus_actor_given_up_total",
                        "Commands answered with error 100: their channel actor was out of reach for too long."};
 const counter hook_failures{"plexus_hook_failures_total", "Hooks that threw."};

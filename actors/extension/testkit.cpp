@@ -30,7 +30,22 @@ struct channel::parts final : extension::monitor {
     return {std::string(client), std::string(client.substr(0, client.find('/'))), {}, "node"};
   }
 
+  // A node makes a new actor for the next command, and tells it of those who stayed.
+  void begin_anew() {
+    if (!std::exchange(over, false)) return;
+    const auto stayed = std::exchange(staying, {});
+    begin(start_reason::first);
+    for (const auto& [client, each] : stayed) {
+      command found;
+      found.what = command::kind::found;
+      found.who = each;
+      actor->run(found, now);
+      settle();
+    }
+  }
+
   result run(command what) {
+    begin_anew();
     what.origin = "test";
     what.number = ++number;
     what.acked = acked;
@@ -47,37 +62,54 @@ struct channel::parts final : extension::monitor {
 
   // What a node does with a commit: the store has it, then everybody hears of it.
   void settle() {
-    if (with.compare_rebuilt && actor->state_now() != actor->state_rebuilt())
+    if (actor->broken()) throw std::logic_error("the object couldn't be made again after a handler failed");
+    if (with.compare_rebuilt && !same_rebuilt())
       throw std::logic_error(
           "the state in memory isn't what a rebuild gives: is a member missing in PLEXUS_STATE, does "
           "a handler change the state past `apply`, or does `apply` depend on anything else?");
     auto done = actor->take();
     finished = done.finished;
     if (done.finished) {
-      snapshot.clear();
-      log.clear();
-    } else if (done.snapshot) {
+      over = true;
+      staying = actor->members();
+      asides.clear();
+    }
+    if (done.snapshot) {
       snapshot = std::move(done.facts);
       log.clear();
     } else if (!done.facts.empty()) {
       log.push_back(std::move(done.facts));
     }
     for (auto& each : done.publications)
-      published.push_back({std::move(each.data), each.from ? each.from->user : std::string(), each.keep});
+      published.push_back(
+          {std::move(each.data), each.from ? each.from->user : std::string(), each.keep, std::move(each.tags)});
     for (auto& each : done.replies) {
       if (!each.what.later && each.number != number)
         late.push_back({each.what.code, each.what.message, each.what.data, false});
       replies.push_back(std::move(each));
     }
-    for (auto& each : done.asides) asides.push_back(std::move(each));
+    for (auto& each : done.presences) presences.emplace_back(each.who.client, std::move(each.json));
+    if (!over)
+      for (auto& each : done.asides) asides.push_back(std::move(each));
     for (auto& each : done.removals) {
       removed.push_back(each.who.client);
+      if (over) {
+        staying.erase(each.who.client);
+        continue;
+      }
       command gone;
       gone.what = command::kind::unsubscribe;
       gone.who = each.who;
-      gone.why = end_reason::removed;
       actor->run(gone, now);
       settle();
+    }
+  }
+
+  bool same_rebuilt() const {
+    try {
+      return actor->state_now() == actor->state_rebuilt();
+    } catch (const bad_state&) {
+      return false;
     }
   }
 
@@ -94,7 +126,10 @@ struct channel::parts final : extension::monitor {
   std::vector<publication> published;
   std::vector<std::string> removed, failures, logged;
   std::vector<extension::commit::aside> asides;
-  bool finished = false;
+  std::vector<std::pair<std::string, std::string>> presences;
+  bool finished = false; ///< by the last handler
+  bool over = false;     ///< finished, and no command came since
+  member_map staying;    ///< subscribed meanwhile
 };
 
 channel::channel(std::string name, maker make, const options& with) :
@@ -147,7 +182,7 @@ result channel::call(std::string_view client, std::string_view verb, std::string
 void channel::advance(milliseconds by) {
   auto& p = *parts_;
   const auto end = p.now + by;
-  for (auto due = p.actor->next_due(); due && *due <= end; due = p.actor->next_due()) {
+  for (auto due = p.actor->next_due(); !p.over && due && *due <= end; due = p.actor->next_due()) {
     p.now = std::max(p.now, *due);
     p.actor->fire(p.now);
     p.settle();
@@ -163,6 +198,7 @@ std::size_t channel::run_aside() {
   auto& p = *parts_;
   auto all = std::exchange(p.asides, {});
   for (auto& each : all) {
+    if (p.over) break; // another one knows nothing of it
     command c;
     c.what = command::kind::aside;
     c.verb = each.name;
@@ -179,11 +215,12 @@ std::size_t channel::run_aside() {
 
 void channel::kill() {
   parts_->asides.clear();
-  parts_->begin(start_reason::rescued);
+  if (!parts_->over) parts_->begin(start_reason::rescued);
 }
 
 void channel::move() {
   auto& p = *parts_;
+  if (p.over) return;
   p.actor->stop(stop_reason::moved, p.now);
   p.settle();
   p.asides.clear();
@@ -204,6 +241,9 @@ std::vector<result> channel::answered() {
 std::vector<std::string> channel::removed() {
   return std::exchange(parts_->removed, {});
 }
+std::vector<std::pair<std::string, std::string>> channel::presences() {
+  return std::exchange(parts_->presences, {});
+}
 std::vector<std::string> channel::failures() {
   return std::exchange(parts_->failures, {});
 }
@@ -211,13 +251,13 @@ std::vector<std::string> channel::logged() {
   return std::exchange(parts_->logged, {});
 }
 const member_map& channel::members() const {
-  return parts_->actor->members();
+  return parts_->over ? parts_->staying : parts_->actor->members();
 }
 bool channel::finished() const {
   return parts_->finished;
 }
 std::size_t channel::state_size() const {
-  return parts_->actor->state_size();
+  return parts_->over ? 0 : parts_->actor->state_size();
 }
 
 } // namespace plexus::testkit

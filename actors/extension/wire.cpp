@@ -33,7 +33,7 @@ void fields(S& s, roster_body& b) {
     if (r.size() == 4) b.members.push_back({std::move(r[0]), std::move(r[1]), std::move(r[2]), std::move(r[3])});
 }
 
-constexpr std::string_view mark = "a1"; // of this form; another is for another version
+constexpr std::string_view mark = "a2"; // of this form; another is for another version
 
 template <class Body>
 std::string written(const Body& what) {

@@ -15,7 +15,7 @@ namespace plexus::extension {
 struct ask_body {
   enum class kind : char {
     commands = 'c', ///< run these; answered by `replies_body`
-    late = 'l',     ///< answers to commands that were put off (`replies`); nothing is answered
+    late = 'l',     ///< answers to commands that were put off (`replies`); answered by nothing, as the next ones
     roster = 'r',   ///< who of yours is in the channel? answered by `roster_body`
     wake = 'w',     ///< live there; nothing is answered
     remove = 'u',   ///< end this member's subscription
@@ -43,9 +43,10 @@ struct ask_body {
 
 struct replies_body {
   enum class state_of : char {
-    done = 'd',  ///< `replies` has them all
-    moved = 'm', ///< `holder` has the actor
-    again = 'a'  ///< not now; ask whoever should have it
+    done = 'd',      ///< `replies` has them, or as many as fit a message: ask for the rest
+    moved = 'm',     ///< `holder` has the actor
+    again = 'a',     ///< not now; ask whoever should have it
+    unreadable = 'u' ///< this node can't read what is kept: another one may
   };
   state_of how = state_of::done;
   std::string holder;

@@ -109,8 +109,9 @@ public:
   void reply(std::string json) { reply_ = std::move(json); }
   /// No such verb: error 108. What a call that nobody answers gets too.
   void unknown() { refuse(108, "not available"); }
-  /// The answer comes later: `channel_actor::answer` with this ticket, from any handler. A caller waits for as long
-  /// as a client does; keep the ticket in the state.
+  /// The answer comes later: `channel_actor::answer` with this ticket, from any handler. Its node gives the
+  /// caller error 100 when that takes longer than a lease and five seconds; keep the ticket in the state. The same call
+  /// with the same idempotency key waits for the same answer.
   [[nodiscard]] std::string answer_later() {
     later_ = true;
     return std::string(ticket_);

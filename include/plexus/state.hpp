@@ -11,8 +11,10 @@
 // time points and durations, and classes with a member `template <class S> void state(S& s) { s(a, b); }`.
 //
 // Bytes written by an older version of the class may be read: members that were added behind the others keep the
-// values they were made with. Anything else that doesn't fit throws `bad_state`.
+// values they were made with, also in a class inside of it that has a `state`. Bytes of a newer version throw
+// `bad_state`, as does what doesn't fit; a member taken away, or put in front of another of the same kind, can't be seen.
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <chrono>
@@ -107,8 +109,14 @@ private:
       put(value.first);
       put(value.second);
     } else if constexpr (detail::own_state<T>) {
-      // Its function is the same for both directions, so it can't be const; a writer only reads.
+      // Its function is the same for both directions, so it can't be const; a writer only reads. Its length in
+      // front lets members be added to it.
+      const auto begin = out_.size();
       const_cast<T&>(value).state(*this);
+      const auto end = out_.size();
+      count(end - begin);
+      std::rotate(out_.begin() + static_cast<std::ptrdiff_t>(begin), out_.begin() + static_cast<std::ptrdiff_t>(end),
+                  out_.end());
     } else if constexpr (detail::range_like<T>) {
       count(value.size());
       for (const auto& each : value) put(static_cast<const typename T::value_type&>(each));
@@ -210,7 +218,11 @@ private:
       get(value.first);
       get(value.second);
     } else if constexpr (detail::own_state<T>) {
-      value.state(*this);
+      const auto n = size();
+      state_reader own(rest_.substr(0, n));
+      rest_.remove_prefix(n);
+      value.state(own);
+      if (!own.at_end()) throw bad_state("a class in the saved state is of a newer version");
     } else if constexpr (detail::map_like<T>) {
       value.clear();
       for (auto n = size(); n > 0; --n) {

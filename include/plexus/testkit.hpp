@@ -35,6 +35,7 @@ struct publication {
   std::string data;
   std::string from; ///< the user whose publication it was; empty: the actor's own
   bool kept = true; ///< goes to the channel's history
+  std::vector<std::pair<std::string, std::string>> tags{};
 };
 
 struct options {
@@ -86,11 +87,15 @@ public:
   std::vector<result> answered();
   /// Clients that the actor removed, since the last look. They are unsubscribed.
   std::vector<std::string> removed();
+  /// What `set_presence` said, by client, since the last look.
+  std::vector<std::pair<std::string, std::string>> presences();
   /// What handlers threw and logged, since the last look.
   std::vector<std::string> failures();
   std::vector<std::string> logged();
   [[nodiscard]] const member_map& members() const;
-  [[nodiscard]] bool finished() const; ///< `finish` was called by the last handler that ran
+  /// `finish` was called by the last handler that ran. As in a node the next command makes a new actor, and those who
+  /// are subscribed join it.
+  [[nodiscard]] bool finished() const;
   [[nodiscard]] std::size_t state_size() const;
 
 private:

@@ -181,14 +181,41 @@ TEST_CASE("a state beyond its limit refuses the command that made it so") {
   CHECK(log.call("ann", "size").data == R"({"size":90})");
 }
 
-TEST_CASE("after finish nothing is left") {
+TEST_CASE("after finish nothing is left: the next command makes a new actor, which those who stayed join") {
   channel it("c:1", testkit::of<counter>());
+  it.subscribe("ann");
   it.call("ann", "add");
   it.call("ann", "repeat");
+  it.published();
   it.call("ann", "finish");
   CHECK(it.finished());
+  CHECK(it.members().size() == 1);
+  it.advance(1h);
+  CHECK(it.published().empty());
+  CHECK(it.call("ann", "get").data == R"({"n":0})");
+  CHECK(it.published() == lines{R"({"join":"ann"})"});
+  CHECK(it.members().size() == 1);
+  it.call("ann", "finish");
   it.kill();
   CHECK(it.call("ann", "get").data == R"({"n":0})");
+}
+
+TEST_CASE("who made the state too large by coming isn't in, and may come again") {
+  testkit::options with;
+  with.max_state = 1000;
+  channel it("c:1", testkit::of<counter>(), with);
+  CHECK(it.subscribe("large").code == 106);
+  CHECK(it.subscribe("larger").code == 106);
+  CHECK(it.members().empty());
+  CHECK(it.published().empty());
+  it.kill();
+  CHECK(it.members().empty());
+  it.call("ann", "add");
+  it.published();
+  CHECK(it.subscribe("large"));
+  CHECK(it.subscribe("larger"));
+  CHECK(it.published() == lines{R"({"join":"large"})", R"({"join":"larger"})"});
+  CHECK(it.members().size() == 2);
 }
 
 TEST_CASE("a list by its changes: what throws is taken back, and a long log is cut by a snapshot") {

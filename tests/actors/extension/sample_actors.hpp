@@ -11,17 +11,21 @@ namespace plexus::testing {
 
 using namespace std::chrono_literals;
 
-/// `add` N; `get`; `fail` after changing everything; `later`, answered by `answer`; `timer` and `repeat`, which count;
-/// `aside`; `kick` a client; `finish`. Everything is told as a publication.
+/// `add` N; `get`; `fail` after changing everything; `later`, answered by `answer`; `timer` and `repeat`, which
+/// count; `aside`; `kick` a client; `finish`. Everything is told as a publication.
 class counter : public channel_actor {
 public:
   void on_start(start_reason why) override { starts_.push_back(static_cast<int>(why)); }
   void on_subscribe(subscribing& s) override {
     if (s.who.user == "banned") return s.refuse(403, "banned");
     if (s.who.user == "broken") throw std::runtime_error("no broken ones");
+    if (s.who.user == "large" && n_ == 0) text_.assign(5000, 'x');
     s.reply(json::write("n", n_));
   }
-  void on_join(const member& who) override { publish(json::write("join", who.user)); }
+  void on_join(const member& who) override {
+    if (who.user == "larger" && n_ == 0) text_.assign(5000, 'x');
+    publish(json::write("join", who.user));
+  }
   void on_leave(const member& who) override { publish(json::write("leave", who.user)); }
   void on_unsubscribe(const member& who, end_reason why) override {
     publish(json::write("gone", who.client, "why", static_cast<int>(why)));
@@ -70,6 +74,8 @@ public:
       remove(in.string("client").value_or(""));
     } else if (c.verb == "grow") {
       text_.assign(static_cast<std::size_t>(in.integer("size").value_or(0)), 'x');
+    } else if (c.verb == "much") {
+      c.reply('"' + std::string(static_cast<std::size_t>(in.integer("size").value_or(0)), 'x') + '"');
     } else if (c.verb == "finish") {
       finish();
     } else if (c.verb == "no") {
@@ -121,7 +127,10 @@ class forgetful : public channel_actor {
 public:
   void on_call(call&) override { ++kept_, ++lost_; }
   void save(state_writer& to) const override { to(kept_, lost_); }
-  void load(state_reader& from) override { from(kept_); }
+  void load(state_reader& from) override {
+    int lost = 0;
+    from(kept_, lost);
+  }
 
 private:
   int kept_ = 0, lost_ = 0;

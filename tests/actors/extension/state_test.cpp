@@ -115,7 +115,8 @@ TEST_CASE("bytes that don't fit are an error, not a guess") {
 }
 
 TEST_CASE("json: the fields of an object, whatever stands between them") {
-  const json::object in(R"( {"a": 1 ,"b":-2.5,"c":"x\"\u00e9\ud83d\ude00\n", "d":{"a":[1,"}"]} , "e":true,"f":null,"a":2})");
+  const json::object in(
+      R"( {"a": 1 ,"b":-2.5,"c":"x\"\u00e9\ud83d\ude00\n", "d":{"a":[1,"}"]} , "e":true,"f":null,"a":2})");
   CHECK(in.integer("a") == 2);
   CHECK(in.real("b") == -2.5);
   CHECK_FALSE(in.integer("b"));
