@@ -1,18 +1,22 @@
 #include "actors/connection/token_claims.hpp"
 
+#include "actors/protocol/json.hpp"
+#include "actors/protocol/json_reader.hpp"
+
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <cmath>
+#include <unordered_map>
 #include <unordered_set>
 
 namespace plexus::connection {
 
 namespace {
 
-using json = nlohmann::ordered_json; // what passes through keeps its order
+using json = nlohmann::ordered_json; // `subs` in the order they were written
 
-/// Writing JSON recurses by its depth.
+/// Of what passes through to other clients, who may read it recursing.
 constexpr int max_depth = 64;
 /// The end of the year 9999: sums and milliseconds of such times don't overflow.
 constexpr std::int64_t last_time = 253'402'300'799;
@@ -37,11 +41,42 @@ bool is_shallow(const json& value, int depth) {
          std::all_of(value.begin(), value.end(), [&](const json& x) { return is_shallow(x, depth - 1); });
 }
 
-std::string json_claim(const json& body, const char* name) {
-  const auto it = body.find(name);
-  if (it == body.end()) return {};
-  require(is_shallow(*it, max_depth));
-  return it->dump();
+/// What passes through to other clients, as its author wrote it: writing it anew would change numbers.
+struct passed_on {
+  std::string info;
+  struct sub {
+    std::string info, data;
+  };
+  std::unordered_map<std::string, sub> subs;
+};
+
+/// Of what stands there twice the last one holds, as in `body`.
+passed_on read_passed_on(std::string_view payload) {
+  passed_on out;
+  protocol::json::reader read(payload);
+  const auto text = [&](std::string& to) {
+    std::string_view found;
+    if (!read.raw(found)) return false;
+    to.clear();
+    protocol::json::append_one_line(to, found);
+    return true;
+  };
+  require(read.object([&](std::string_view claim) {
+    if (claim == "info") return text(out.info);
+    if (claim != "subs") return read.skip();
+    out.subs.clear();
+    return read.object([&](std::string_view channel) {
+      auto& sub = out.subs[std::string(channel)] = {};
+      return read.object([&](std::string_view option) {
+        return option == "info" ? text(sub.info) : option == "data" ? text(sub.data) : read.skip();
+      });
+    });
+  }));
+  return out;
+}
+
+void require_shallow(const json& body, const char* name) {
+  if (const auto it = body.find(name); it != body.end()) require(is_shallow(*it, max_depth));
 }
 
 enum class rounding { down, up };
@@ -70,14 +105,17 @@ std::vector<std::string> list_claim(const json& body, const char* name) {
   return out;
 }
 
-std::vector<token_sub> subs_claim(const json& body) {
+std::vector<token_sub> subs_claim(const json& body, passed_on& texts) {
   std::vector<token_sub> out;
   std::unordered_set<std::string> seen;
   if (const auto it = body.find("subs"); it != body.end()) {
     require(it->is_object());
     for (const auto& [channel, options] : it->items()) {
       require(options.is_object());
-      out.push_back({channel, json_claim(options, "info"), json_claim(options, "data")});
+      require_shallow(options, "info");
+      require_shallow(options, "data");
+      auto& text = texts.subs[channel];
+      out.push_back({channel, std::move(text.info), std::move(text.data)});
       seen.insert(channel);
     }
   }
@@ -101,8 +139,9 @@ bool is_for(const json& body, const std::string& audience) {
   return std::find(all.begin(), all.end(), audience) != all.end();
 }
 
-std::variant<claims, token_fault> judged(const json& body, const config::token_section& wanted, std::int64_t now,
-                                         expiry minded) {
+std::variant<claims, token_fault> judged(std::string_view payload, const config::token_section& wanted,
+                                         std::int64_t now, expiry minded) {
+  const auto body = json::parse(payload, nullptr, false);
   require(body.is_object());
   if (!is_for(body, wanted.audience)) return token_fault::invalid;
   if (!wanted.issuer.empty() && text_claim(body, "iss") != wanted.issuer) return token_fault::invalid;
@@ -110,13 +149,16 @@ std::variant<claims, token_fault> judged(const json& body, const config::token_s
 
   claims out;
   out.user = text_claim(body, "sub");
-  out.info = json_claim(body, "info");
+  require_shallow(body, "info");
+  passed_on texts;
+  if (body.contains("info") || body.contains("subs")) texts = read_passed_on(payload);
+  out.info = std::move(texts.info);
   out.id = text_claim(body, "jti");
   out.client = text_claim(body, "client");
   out.channel = text_claim(body, "channel");
   out.expires_at = time_claim(body, "exp", rounding::down);
   out.issued_at = time_claim(body, "iat", rounding::down);
-  out.subs = subs_claim(body);
+  out.subs = subs_claim(body, texts);
   out.admin = text_claim(body, "admin");
   if (const auto can = body.find("can"); can != body.end()) out.can = rights_of(*can);
   if (minded == expiry::ignored) out.expires_at.reset();
@@ -129,7 +171,7 @@ std::variant<claims, token_fault> judged(const json& body, const config::token_s
 std::variant<claims, token_fault> judge(std::string_view payload, const config::token_section& wanted,
                                         std::int64_t now, expiry minded) {
   try {
-    return judged(json::parse(payload, nullptr, false), wanted, now, minded);
+    return judged(payload, wanted, now, minded);
   } catch (...) { // a bad claim, or a number or a memory that nlohmann has no room for
     return token_fault::invalid;
   }

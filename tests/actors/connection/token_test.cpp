@@ -301,6 +301,15 @@ TEST_CASE("claims that are strings") {
   }
 }
 
+TEST_CASE("info and data pass through as they were written: a number written anew may be another") {
+  const auto* written = R"({"n":12345678901234567890123,"x":1.10,"x":2})";
+  const auto got = good(std::string(R"({"inf\u006f":)") + written + R"(,"subs":{"a":{"info":)" + written +
+                        R"(,"data":[1.10, 1e3]}}})");
+  CHECK(got.info == written);
+  CHECK(got.subs[0].info == written);
+  CHECK(got.subs[0].data == "[1.10, 1e3]");
+}
+
 TEST_CASE("info is any JSON, on one line, in its order") {
   CHECK(good(R"({"info":{"z":1,"a":[true,{"y":"\n"}]}})").info == R"({"z":1,"a":[true,{"y":"\n"}]})");
   CHECK(good("{\"info\":{ \"z\" :\n1 }}").info == R"({"z":1})");
@@ -316,7 +325,7 @@ TEST_CASE("channels and subs") {
   REQUIRE(got.subs.size() == 4);
   CHECK(got.subs[0].channel == "b");
   CHECK(got.subs[0].info == R"({"i":1})");
-  CHECK(got.subs[0].data == "[1,2]");
+  CHECK(got.subs[0].data == "[1, 2]");
   CHECK(got.subs[1].channel == "d");
   CHECK(got.subs[1].info.empty());
   CHECK(got.subs[1].data.empty());
