@@ -106,6 +106,7 @@ void add_client(std::vector<key>& all) {
   add("expired_close_delay", &c::expired_close_delay);
   add("max_message_size", &c::max_message_size, whole<std::size_t>(1));
   add("max_queue_size", &c::max_queue_size);
+  add("max_reply_size", &c::max_reply_size);
   add("max_channels", &c::max_channels);
   add("max_channel_length", &c::max_channel_length);
   add("max_recovered", &c::max_recovered);

@@ -52,12 +52,12 @@ struct channel_options {
   slow_policy on_slow = slow_policy::disconnect;
   std::size_t max_subscribers = 0;
   double publications_per_second = 0;
-  std::string actor;                         ///< a name that a plugin registered; empty: none
-  std::size_t max_actor_mailbox = 10'000;    ///< commands that one actor has not answered yet
+  std::string actor;                      ///< a name that a plugin registered; empty: none
+  std::size_t max_actor_mailbox = 10'000; ///< commands that one actor has not answered yet
   std::size_t max_actor_state = 1'048'576;
-  duration actor_budget{50};                 ///< a handler that takes longer is told in the log
-  duration actor_idle{60'000};               ///< an actor that nobody uses is put aside after it; 0: never
-  duration actor_state_ttl{604'800'000};     ///< what is kept of an unused actor goes after it; 0: never
+  duration actor_budget{50};             ///< a handler that takes longer is told in the log
+  duration actor_idle{60'000};           ///< an actor that nobody uses is put aside after it; 0: never
+  duration actor_state_ttl{604'800'000}; ///< what is kept of an unused actor goes after it; 0: never
 
   [[nodiscard]] bool has_history() const noexcept { return history_size > 0; }
   friend bool operator==(const channel_options&, const channel_options&) = default;
@@ -130,6 +130,7 @@ struct client_section {
   duration expired_close_delay{25'000};
   std::size_t max_message_size = 65'536;
   std::size_t max_queue_size = 1'048'576;
+  std::size_t max_reply_size = 16'777'216;
   std::size_t max_channels = 128;
   std::size_t max_channel_length = 255;
   std::size_t max_recovered = 10'000;

@@ -67,6 +67,7 @@ void presence_actor::on_exit() {
   load_again_->disarm();
   leaving_.clear();
   waiting_.clear();
+  if (failed() && *watcher_) (*watcher_)->presence_failed();
 }
 
 // Every call is counted, so that a question waits for the answers to all calls made before it: answers about one

@@ -53,6 +53,8 @@ public:
   /// Nothing is under way here, and nobody within a grace: of what entered and left, so many messages are done
   /// with. When that is all that were sent and nobody is subscribed, no member is this node's; the channel may go.
   virtual void settled(std::uint64_t handled) = 0;
+  /// The presence actor is ended by an exception: what it was told is lost, and it must be told nothing more.
+  virtual void presence_failed() = 0;
 };
 
 /// Lives exactly as long as its channel actor, which owns it and outlives every call to `watcher`.

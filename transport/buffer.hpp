@@ -5,6 +5,7 @@
 #include <boost/smart_ptr/intrusive_ref_counter.hpp>
 
 #include <cstdint>
+#include <memory>
 #include <string>
 
 namespace plexus::transport {
@@ -28,6 +29,8 @@ struct chunk : boost::intrusive_ref_counter<chunk, boost::thread_unsafe_counter>
   std::int64_t counted = 0;
   /// Not 0: nothing but publications of this channel, which may be skipped by a reader that is too slow.
   std::uint64_t skippable = 0;
+  /// Not null: a large reply that its client asked for, with what it holds of the client's `channel::reply_room`.
+  std::shared_ptr<const void> owed;
 
   /// What the counted chunks of this thread's loop take in memory, and what its TLS connections have encrypted
   /// ahead of their sockets.

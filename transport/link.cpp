@@ -5,6 +5,8 @@
 #include "transport/link_owner.hpp"
 #include "transport/transport_metrics.hpp"
 
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -171,8 +173,7 @@ void link::flush() {
   if (state_ == state::closed || held_ || blocked_) {
     if (blocked_) check_slow();
     // Held back, it is no slow reader that could catch up: what waits for it has outgrown its bound.
-    if (held_ && state_ == state::open && out_.size() > owner_.max_queue())
-      call_stage([this] { stage_->on_overload(); });
+    if (held_ && state_ == state::open && is_behind()) call_stage([this] { stage_->on_overload(); });
     return;
   }
   write();
@@ -208,8 +209,20 @@ void link::write() {
   check_slow();
 }
 
+// A large reply waits because it is large: what a reader doesn't keep up with is what it hasn't asked for.
+bool link::is_behind() const noexcept {
+  const auto most = owner_.max_queue();
+  return out_.size() > most && out_.unasked() > most;
+}
+
 void link::check_slow() {
-  if (state_ == state::open && out_.size() > owner_.max_queue()) call_stage([this] { stage_->on_slow(); });
+  if (state_ == state::open && is_behind()) call_stage([this] { stage_->on_slow(); });
+}
+
+std::uint64_t link::arrived() const noexcept {
+  int in_kernel = 0;
+  if (socket_ < 0 || ::ioctl(socket_, SIOCOUTQ, &in_kernel) != 0 || in_kernel < 0) return sent_;
+  return sent_ - std::min(sent_, static_cast<std::uint64_t>(in_kernel));
 }
 
 void link::overload() {

@@ -105,6 +105,9 @@ public:
   [[nodiscard]] std::uint64_t received() const noexcept { return received_; }
   [[nodiscard]] std::uint64_t sent() const noexcept { return sent_; }
   [[nodiscard]] bool is_secure() const noexcept;
+  /// Bytes that were to pass it so far, and how many the peer's machine has acknowledged; about, where it is TLS.
+  [[nodiscard]] std::uint64_t queued() const noexcept { return sent_ + waiting(); }
+  [[nodiscard]] std::uint64_t arrived() const noexcept;
 
 private:
   friend class link_owner;
@@ -126,6 +129,7 @@ private:
   void flush();
   void write();
   void check_slow();
+  [[nodiscard]] bool is_behind() const noexcept;
   /// Calls the stage; it may end or replace itself meanwhile. What it throws ends this connection only.
   template <class F>
   void call_stage(F&& work);

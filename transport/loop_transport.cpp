@@ -201,11 +201,41 @@ void loop_transport::send(session_id to, std::string_view bytes) {
   write(*s, bytes);
 }
 
-void loop_transport::admit(session_id to, std::string_view channel, channel::subscriber_kind kind,
-                           std::string_view bytes) {
+void loop_transport::deliver(session_id to, std::string_view bytes, channel::reply_room::share owed) {
+  if (!owed) {
+    send(to, bytes);
+    return;
+  }
   auto* s = find(to);
   if (!s) return;
-  send(to, bytes);
+  if (runtime::trace::on()) trace_sent(*s, "message", bytes.size(), bytes);
+  table_.cut(*s);
+  s->on().out().append(make_large(*s, bytes, std::move(owed)));
+  s->on().mark_dirty();
+}
+
+// A piece of its own, which tells the link that the client asked for it.
+segment loop_transport::make_large(session& to, std::string_view bytes, channel::reply_room::share owed) {
+  chunk_ptr own{new chunk};
+  append_framed(own->bytes, to, bytes);
+  own->owed = std::move(owed);
+  own->count();
+  metrics::messages_out.add();
+  ++to.messages_out;
+  const auto size = static_cast<std::uint32_t>(own->bytes.size());
+  return {std::move(own), 0, size};
+}
+
+connection::client_port::progress loop_transport::progress_of(session_id who) {
+  auto* s = find(who);
+  return s ? progress{s->on().queued(), s->on().arrived()} : progress{};
+}
+
+void loop_transport::admit(session_id to, std::string_view channel, channel::subscriber_kind kind,
+                           std::string_view bytes, channel::reply_room::share owed) {
+  auto* s = find(to);
+  if (!s) return;
+  deliver(to, bytes, std::move(owed));
   table_.add(*s, channel, kind);
 }
 
@@ -224,19 +254,14 @@ void loop_transport::hold(session_id who) {
   s->on().hold(true);
 }
 
-void loop_transport::release(session_id who, std::string_view first) {
+void loop_transport::release(session_id who, std::string_view first, channel::reply_room::share owed) {
   auto* s = find(who);
   if (!s) return;
   s->on().settle();
   // What it says may name the session of a stream, which is a secret.
   if (runtime::trace::on()) trace_sent(*s, "connect reply", first.size(), {});
   if (s->on().held()) {
-    thread_local std::string frame;
-    frame.clear();
-    append_framed(frame, *s, first);
-    metrics::messages_out.add();
-    ++s->messages_out;
-    s->on().out().insert_at_mark(frame);
+    s->on().out().insert_at_mark(make_large(*s, first, std::move(owed)));
     s->on().hold(false);
     s->settled();
   } else {

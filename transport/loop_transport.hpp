@@ -64,8 +64,9 @@ public:
   // For the transport actor.
   void fan_out(const protocol::broadcast_ptr& what) { table_.emit(what); }
   void dissolve(const std::string& channel);
-  void deliver(session_id to, std::string_view bytes) { send(to, bytes); }
-  void admit(session_id to, std::string_view channel, channel::subscriber_kind kind, std::string_view bytes);
+  void deliver(session_id to, std::string_view bytes, channel::reply_room::share owed);
+  void admit(session_id to, std::string_view channel, channel::subscriber_kind kind, std::string_view bytes,
+             channel::reply_room::share owed);
 
   /// A message that came beside the stream of `to`; see `session_gateway`. False: that client has too many waiting.
   /// A session that is gone takes it all.
@@ -74,11 +75,12 @@ public:
   // connection::client_port
   void send(session_id to, std::string_view bytes) override;
   void hold(session_id who) override;
-  void release(session_id who, std::string_view first) override;
+  void release(session_id who, std::string_view first, channel::reply_room::share owed) override;
   void dismiss(session_id who, std::string_view channel) override;
   void handled(session_id who) override;
   void close(session_id who, std::uint16_t code, std::string_view reason) override;
   [[nodiscard]] connection::return_address address(session_id who) override;
+  [[nodiscard]] progress progress_of(session_id who) override;
 
   // link_owner
   [[nodiscard]] std::size_t max_queue() const noexcept override;
@@ -115,6 +117,7 @@ private:
   void install(link& l, std::unique_ptr<session> made, const protocol::codec& codec);
   void forget_session(session& s);
   void write(session& to, std::string_view bytes);
+  segment make_large(session& to, std::string_view bytes, channel::reply_room::share owed);
   void end_turn();
   bool set_up_front(link& l);
 

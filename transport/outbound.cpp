@@ -55,11 +55,21 @@ void outbound::insert_at_mark(std::string_view bytes) {
   chunk_ptr own{new chunk};
   own->bytes.assign(bytes);
   own->count();
-  bytes_ += bytes.size();
+  insert_at_mark({std::move(own), 0, static_cast<std::uint32_t>(bytes.size())});
+}
+
+void outbound::insert_at_mark(segment s) {
+  bytes_ += s.size();
   auto at = std::min<std::size_t>(std::exchange(mark_, 0),
                                   queue_.size()); // a slow reader's queue may have been dropped meanwhile
-  queue_.insert(queue_.begin() + static_cast<std::ptrdiff_t>(at),
-                {std::move(own), 0, static_cast<std::uint32_t>(bytes.size())});
+  queue_.insert(queue_.begin() + static_cast<std::ptrdiff_t>(at), std::move(s));
+}
+
+std::size_t outbound::unasked() const noexcept {
+  auto bytes = bytes_;
+  for (auto& s : queue_)
+    if (s.data->owed) bytes -= s.size();
+  return bytes;
 }
 
 outbound::result outbound::write_to(int socket) {
@@ -133,6 +143,7 @@ std::size_t outbound::drop_unsent() {
     auto& begun = queue_.front();
     chunk_ptr own{new chunk};
     own->bytes.assign(begun.data->bytes, begun.from, begun.size());
+    own->owed = begun.data->owed;
     own->count();
     begun = {std::move(own), 0, static_cast<std::uint32_t>(begun.size())};
   }

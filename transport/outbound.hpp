@@ -31,6 +31,7 @@ public:
   /// What is appended from now on can be preceded by `insert_at_mark`. Nothing is written until then.
   void set_mark();
   void insert_at_mark(std::string_view bytes);
+  void insert_at_mark(segment s);
 
   /// Gathers what waits into as few sends as the kernel takes.
   result write_to(int socket);
@@ -50,6 +51,8 @@ public:
 
   [[nodiscard]] bool empty() const noexcept { return queue_.empty(); }
   [[nodiscard]] std::size_t size() const noexcept { return bytes_; }
+  /// The same without the large replies that the client asked for. Looks at all that waits.
+  [[nodiscard]] std::size_t unasked() const noexcept;
 
 private:
   boost::container::small_vector<segment, 1> queue_;

@@ -26,7 +26,7 @@ void session::on_slow() {
   if (auto dropped = link_.out().drop_skippable(); !dropped.empty()) {
     metrics::dropped_bytes.add(before - link_.out().size());
     owner_.table().put_behind(*this, dropped);
-    if (link_.out().size() <= owner_.max_queue()) return;
+    if (link_.out().unasked() <= owner_.max_queue()) return;
   }
   on_overload();
 }

@@ -15,6 +15,8 @@ public:
   caf::behavior make_behavior() override;
 
 private:
+  template <class Work>
+  void guarded(Work&& work);
   loop_transport& state_;
 };
 

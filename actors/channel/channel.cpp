@@ -97,8 +97,9 @@ bool channel::cross(subscribe& m) {
   if (!bridge_ || *m.since != bridge_->from || bridge_->epoch != top_.epoch) return false;
   const auto missed = top_.offset - m.since->offset;
   if (missed != bridge_->since.size() || missed > m.max_recovered) return false;
-  recoveries.add();
   subscribed result;
+  if (!claim_recovery(m.room.get(), bridge_->since, {}, result.owed)) return false;
+  recoveries.add();
   result.recoverable = result.positioned = result.was_recovering = result.recovered = true;
   result.kind = kind_of(m);
   result.at = {top_.epoch, m.since->offset};
@@ -141,6 +142,13 @@ void channel::on_recovery(std::list<joiner>::iterator who, outcome<backplane::re
     check_idle();
     return;
   }
+  subscribed result;
+  // One that didn't ask for it gets the little that came while its actor was asked.
+  if (answer->recovered && m.wants_recovery &&
+      !claim_recovery(m.room.get(), answer->publications, meanwhile, result.owed)) {
+    answer->recovered = false;
+    answer->publications.clear();
+  }
   if (m.wants_recovery) recoveries.add(1, answer->recovered ? 0 : 1);
   if (!answer->recovered && m.refuse_unrecoverable) {
     if (admitted) tell_gone(m.who, true, plexus::end_reason::unsubscribed);
@@ -148,7 +156,6 @@ void channel::on_recovery(std::list<joiner>::iterator who, outcome<backplane::re
     check_idle();
     return;
   }
-  subscribed result;
   result.recoverable = result.positioned = true;
   // One that didn't ask for it goes on from where its actor's reply was made.
   result.was_recovering = m.wants_recovery;

@@ -165,6 +165,14 @@ void channel_actor::settled(std::uint64_t handled) {
   if (channel_ && handled == told_) channel_->presence_settled();
 }
 
+// Who is a member here is in nobody's hands now. Its subscribers come again and enter anew; those who don't, leave:
+// the next actor is told of each.
+void channel_actor::presence_failed() {
+  presence_ = nullptr;
+  presence_object_ = nullptr;
+  fail();
+}
+
 // Without occupancy nobody tells this node what changes: whatever it knew may be old.
 void channel_actor::on_read_presence(presence::members_answer then) {
   if (presence_ && channel_->occupied()) {

@@ -48,6 +48,7 @@ private:
   void joined(const protocol::client_info& who) override;
   void left(const protocol::client_info& who) override;
   void settled(std::uint64_t handled) override;
+  void presence_failed() override;
 
   /// A message came out of the mailbox.
   void handled();

@@ -3,6 +3,7 @@
 // which owns the sockets. All of it is handled in the order sent, which is what clients rely on: a subscribe reply
 // before the channel's publications, a publication before its publisher's reply.
 
+#include "actors/channel/reply_room.hpp"
 #include "actors/protocol/broadcast.hpp"
 
 #include <caf/allowed_unsafe_message_type.hpp>
@@ -44,6 +45,7 @@ struct deliver {
   session_id to;
   std::string bytes;
   std::function<void()> then;
+  reply_room::share owed{}; ///< not null: a large reply, kept with the bytes while they wait
 };
 
 /// The reply (or push) that opens a subscription, and the entry into the fan-out table, in one step. `then` runs on
@@ -54,6 +56,7 @@ struct admit {
   subscriber_kind kind;
   std::string bytes;
   std::function<void()> then;
+  reply_room::share owed{}; ///< as in `deliver`
 };
 
 } // namespace plexus::channel

@@ -30,6 +30,7 @@ struct subscribed {
   subscriber_kind kind; ///< what is pushed to this subscriber
   std::string data;     ///< of the channel's actor: JSON text or empty
   std::vector<protocol::publication_ptr> publications;
+  reply_room::share owed{}; ///< that the publications have claimed; goes with the reply
 };
 
 /// Subscribe a client. When `done` returns, whatever the channel emits next must reach the subscriber: `done` sends
@@ -44,9 +45,10 @@ struct subscribe {
   bool refuse_unrecoverable = false;       ///< error 112 instead of `recovered: false`
   std::optional<protocol::position> since; ///< with wants_recovery
   std::size_t max_recovered = 0;
-  std::string data{}; ///< of the client, for the channel's actor: JSON text or empty
+  std::shared_ptr<reply_room> room{}; ///< what is recovered must fit into it; null: no bound
+  std::string data{};                 ///< of the client, for the channel's actor: JSON text or empty
   std::function<void(outcome<subscribed>)> done;
-  /// Instead of `done`: the channel's actor says no. May be null: then `done` gets what is next to it.
+  /// Instead of `done`: the channel's actor says no. Null where there is none; then `done` gets what is next to it.
   std::function<void(std::uint16_t, const std::string&)> refused{};
 };
 

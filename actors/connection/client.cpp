@@ -129,23 +129,46 @@ void client::on_due(moment now) {
     } else if (s.server_side) {
       close(protocol::disconnect_code::subscription_expired);
       return;
+    } else if (!s.open) {
+      // Commands wait behind the channel's answer: they have theirs first.
+      s.end_when_open = protocol::unsubscribe_code::expired;
+      s.close_at = {};
+      ++i;
     } else {
       push(s.channel, protocol::unsubscribe_push{protocol::unsubscribe_code::expired});
       end_subscription(i, true);
     }
   }
   if (now.steady < ping_at_) return;
+  auto& c = env_.settings->client;
   if (awaiting_pong_) {
-    close(protocol::disconnect_code::no_pong);
+    if (ping_under_way())
+      ping_at_ = in(c.pong_timeout, now);
+    else
+      close(protocol::disconnect_code::no_pong);
     return;
   }
   std::string ping;
   codec_.encode_ping(ping);
   env_.port.send(session_, ping);
-  auto& c = env_.settings->client;
+  constexpr std::uint64_t worth_a_look = 65'536; // bytes; less is on its way to anybody
+  const auto [queued, arrived] = env_.port.progress_of(session_);
+  ping_end_ = queued > arrived + worth_a_look ? queued : 0;
+  arrived_ = arrived;
   awaiting_pong_ = c.pong_timeout.count() > 0;
   pinged_at_ = now.steady;
   ping_at_ = in(awaiting_pong_ ? c.pong_timeout : c.ping_interval, now);
+}
+
+// A client that reads a large reply over a slow link gets the ping behind it: as long as it reads on, it is there.
+// Once the ping has arrived, it has the usual time.
+bool client::ping_under_way() {
+  if (ping_end_ == 0) return false;
+  const auto arrived = env_.port.progress_of(session_).arrived;
+  if (arrived <= arrived_) return false;
+  arrived_ = arrived;
+  if (arrived >= ping_end_) ping_end_ = 0;
+  return true;
 }
 
 void client::on(std::uint32_t, const protocol::pong_command&, moment now) {
@@ -183,6 +206,20 @@ void client::refuse(std::uint32_t id, std::uint16_t code, const std::string& mes
   const auto as = static_cast<error_code>(code);
   metrics::count_error(as);
   send(id, protocol::error_reply{as, message});
+}
+
+std::shared_ptr<reply_promise> client::promise(std::uint32_t id) const {
+  return std::make_shared<reply_promise>(env_.transport, session_, codec_, id, nullptr);
+}
+
+std::shared_ptr<reply_promise> client::promise_large(std::uint32_t id) {
+  return std::make_shared<reply_promise>(env_.transport, session_, codec_, id, room());
+}
+
+const std::shared_ptr<channel::reply_room>& client::room() {
+  if (!room_) room_ = std::make_shared<channel::reply_room>();
+  room_->set_most(env_.settings->client.max_reply_size);
+  return room_;
 }
 
 void client::close(protocol::disconnect_code code) {

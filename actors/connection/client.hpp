@@ -25,6 +25,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 namespace plexus {
@@ -33,6 +34,8 @@ struct caller;
 } // namespace plexus
 
 namespace plexus::connection {
+
+class reply_promise;
 
 /// What the clients of one loop share; owned by the loop's transport, on its thread. `settings` and `verifier` are
 /// replaced together at a reload.
@@ -83,6 +86,8 @@ public:
   void on_stay() { depart_at_ = {}; }
   /// The transport is gone.
   void on_lost(bool clean);
+  /// A handler threw: what is known of the client can't be relied on.
+  void on_failure() { close(protocol::disconnect_code::server_error); }
 
   /// When `on_due` wants to be called.
   [[nodiscard]] time_point next_due() const noexcept;
@@ -121,7 +126,7 @@ public:
 
 private:
   static time_point together(time_point due, config::duration interval) noexcept;
-  enum class phase : std::uint8_t { fresh, connecting, connected, closed };
+  enum class phase : std::uint8_t { fresh, connected, closed };
 
   struct subscription {
     std::string channel;
@@ -137,6 +142,8 @@ private:
   };
 
   // client.cpp
+  /// Whether the ping is still behind something that the client is reading.
+  bool ping_under_way();
   /// `span` from now; a span of 0 means never.
   static time_point in(config::duration span, moment now) noexcept;
   /// When something that expires at a Unix time is ended: a while later, since the client renews it when it is due.
@@ -147,12 +154,15 @@ private:
   void push(std::string_view channel, const protocol::push& what);
   void refuse(std::uint32_t id, protocol::error_code code);
   void refuse(std::uint32_t id, std::uint16_t code, const std::string& message);
-  /// For a channel: answers a command with what its actor says against it.
-  [[nodiscard]] std::function<void(std::uint16_t, const std::string&)> refuser(std::uint32_t id) const;
+  /// What is owed for a command while others work on it.
+  [[nodiscard]] std::shared_ptr<reply_promise> promise(std::uint32_t id) const;
+  /// The same for a reply that may be large.
+  [[nodiscard]] std::shared_ptr<reply_promise> promise_large(std::uint32_t id);
+  [[nodiscard]] const std::shared_ptr<channel::reply_room>& room();
   void leave_all(bool clean);
-  /// A continuation for a channel: encodes what `make` returns and sends it behind what the channel emitted.
+  /// A continuation for a channel: what `make` returns is the reply.
   template <class T, class Make>
-  std::function<void(backplane::outcome<T>)> answer(std::uint32_t id, Make make) const;
+  static std::function<void(backplane::outcome<T>)> answer(std::shared_ptr<reply_promise> to, Make make);
 
   /// `again`: it waited for a channel's answer, and was counted when it came.
   void handle(const protocol::padded_text& text, moment now, bool again);
@@ -173,6 +183,8 @@ private:
   bool within_rate(const protocol::command& c, moment now);
   void on(std::uint32_t id, const protocol::connect_command& c, moment now);
   void on(std::uint32_t id, const protocol::refresh_command& c, moment now);
+  /// Of a client that came while `client.insecure` was on, no token runs out.
+  [[nodiscard]] std::variant<claims, token_fault> verify(std::string_view token, moment now) const;
   /// Whether the user or the token is refused by the API's word; of the connection's user.
   [[nodiscard]] denial denied(const claims& who, moment now) const;
   [[nodiscard]] denial denied(const held_token& token, moment now, bool in_use) const;
@@ -185,8 +197,9 @@ private:
   void on(std::uint32_t id, const protocol::subscribe_command& c, moment now);
   void on(std::uint32_t id, const protocol::unsubscribe_command& c, moment now);
   void on(std::uint32_t id, const protocol::sub_refresh_command& c, moment now);
-  /// Checks the token of a subscription. False: it was answered or the connection is closed.
-  bool accept_sub_token(std::uint32_t id, std::string_view channel, std::string_view token, moment now,
+  using judged_token = std::variant<claims, token_fault>;
+  /// Checks what was found about the token of a subscription. False: it was answered or the connection is closed.
+  bool accept_sub_token(std::uint32_t id, std::string_view channel, judged_token& verified, moment now,
                         claims& out);
   struct open_request {
     std::string channel;
@@ -252,12 +265,16 @@ private:
     std::uint32_t id = 0;
     std::size_t left = 0;
     protocol::connect_reply reply;
+    std::vector<channel::reply_room::share> owed;
   };
   std::unique_ptr<pending_connect> connecting_;
-  std::unique_ptr<rate_gate> rate_; ///< while a rate is configured
+  std::unique_ptr<rate_gate> rate_;           ///< while a rate is configured
+  std::shared_ptr<channel::reply_room> room_; ///< made with the first command whose reply may be large
 
   time_point ping_at_; ///< before connecting: the connect time-out
   time_point pinged_at_{};
+  /// Where the ping ends that is under way behind a large reply, and what had arrived when last looked; else 0.
+  std::uint64_t ping_end_ = 0, arrived_ = 0;
   time_point depart_at_{};
   time_point expiry_close_at_{};
   std::int64_t expires_at_ = 0;

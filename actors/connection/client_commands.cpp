@@ -1,9 +1,8 @@
 #include "actors/connection/client_internal.hpp"
 
 #include "actors/protocol/json.hpp"
+#include "actors/protocol/json_reader.hpp"
 #include "actors/runtime/trace.hpp"
-
-#include <nlohmann/json.hpp>
 
 namespace plexus::connection {
 
@@ -56,10 +55,14 @@ void client::on(std::uint32_t id, const protocol::publish_command& c, moment now
   m.what.data = std::string(c.data);
   m.what.binary = c.binary;
   if (env_.hooks && !publish_hook(id, c, m.what.data)) return;
-  m.refused = refuser(id);
   m.what.info = info();
   m.accepted = now.steady;
-  m.done = answer<backplane::appended>(id, [](auto&) { return protocol::publish_reply{}; });
+  auto to = promise(id);
+  if (!options->actor.empty())
+    m.refused = [to](std::uint16_t code, const std::string& why) {
+      to->refuse(static_cast<error_code>(code), why);
+    };
+  m.done = answer<backplane::appended>(std::move(to), [](auto&) { return protocol::publish_reply{}; });
   env_.channels.tell(c.channel, std::move(m));
 }
 
@@ -75,10 +78,10 @@ void client::on(std::uint32_t id, const protocol::presence_command& c, moment) {
     return;
   }
   env_.channels.tell(
-      c.channel,
-      channel::read_presence{answer<const presence::member_set*>(id, [](const presence::member_set* now) {
-        return protocol::presence_reply{{now->members().begin(), now->members().end()}};
-      })});
+      c.channel, channel::read_presence{
+                     answer<const presence::member_set*>(promise_large(id), [](const presence::member_set* now) {
+                       return protocol::presence_reply{{now->members().begin(), now->members().end()}};
+                     })});
 }
 
 void client::on(std::uint32_t id, const protocol::presence_stats_command& c, moment) {
@@ -92,8 +95,8 @@ void client::on(std::uint32_t id, const protocol::presence_stats_command& c, mom
     refuse(id, error_code::permission_denied);
     return;
   }
-  env_.channels.tell(c.channel, channel::read_presence{
-                                    answer<const presence::member_set*>(id, [](const presence::member_set* now) {
+  env_.channels.tell(c.channel, channel::read_presence{answer<const presence::member_set*>(
+                                    promise(id), [](const presence::member_set* now) {
                                       return protocol::presence_stats_reply{now->clients(), now->users()};
                                     })});
 }
@@ -115,9 +118,13 @@ void client::on(std::uint32_t id, const protocol::history_command& c, moment) {
   m.what.limit = c.limit < 0 ? max : std::min(static_cast<std::size_t>(c.limit), max);
   m.what.reverse = c.reverse;
   if (c.since) m.what.since = protocol::position{std::string(c.since->epoch), c.since->offset};
-  m.done = answer<backplane::log_page>(id, [](auto& page) {
-    return protocol::history_reply{std::move(page.publications), std::move(page.top)};
-  });
+  m.done = [to = promise_large(id), room = room()](backplane::outcome<backplane::log_page> page) {
+    if (!page) return to->refuse(page.error());
+    channel::reply_room::share owed;
+    // A page may end early; one without anything would look like the end of the log.
+    if (!room->claim_page(page->publications, owed)) return to->refuse(error_code::too_many_requests);
+    to->tell(protocol::history_reply{std::move(page->publications), std::move(page->top)}, std::move(owed));
+  };
   env_.channels.tell(c.channel, std::move(m));
 }
 
@@ -134,13 +141,21 @@ void client::on(std::uint32_t id, const protocol::rpc_command& c, moment now) {
 }
 
 void client::update_presence(std::uint32_t id, std::string_view data) {
-  auto asked = nlohmann::json::parse(data.empty() ? "{}" : data, nullptr, false);
-  if (!asked.is_object() || !asked.contains("channel") || !asked["channel"].is_string() ||
-      !asked.contains("state")) {
+  // Read in place: the state goes to the others as it was written.
+  std::string_view channel, given;
+  bool named = false;
+  protocol::json::reader read(data);
+  const bool good = read.object([&](std::string_view field) {
+    if (field == "channel") {
+      named = !read.take_null();
+      return !named || read.string(channel);
+    }
+    return field == "state" ? read.raw(given) : read.skip();
+  });
+  if (!good || !read.finish() || !named || given.empty()) {
     refuse(id, error_code::bad_request);
     return;
   }
-  auto channel = asked["channel"].get<std::string>();
   auto* options = options_for(id, channel);
   if (!options) return;
   if (!options->presence) {
@@ -152,14 +167,16 @@ void client::update_presence(std::uint32_t id, std::string_view data) {
     refuse(id, error_code::permission_denied);
     return;
   }
-  auto state = asked["state"].dump();
+  std::string state;
+  protocol::json::append_one_line(state, given);
   if (options->max_state_size > 0 && state.size() > options->max_state_size) {
     refuse(id, error_code::limit_exceeded);
     return;
   }
-  env_.channels.tell(channel, channel::update_presence{
-                                  id_, std::move(state),
-                                  answer<backplane::nothing>(id, [](auto&) { return protocol::rpc_reply{"{}"}; })});
+  env_.channels.tell(
+      channel, channel::update_presence{id_, std::move(state), answer<backplane::nothing>(promise(id), [](auto&) {
+                                          return protocol::rpc_reply{"{}"};
+                                        })});
 }
 
 void client::on(std::uint32_t, const protocol::send_command&, moment) {

@@ -64,8 +64,7 @@ void client::on(std::uint32_t id, const protocol::connect_command& c, moment now
   claims who;
   insecure_ = conf.insecure;
   if (!c.token.empty()) {
-    auto verified =
-        env_.verifier->verify(c.token, now.unix_seconds, conf.insecure ? expiry::ignored : expiry::minded);
+    auto verified = verify(c.token, now);
     if (auto* fault = std::get_if<token_fault>(&verified)) {
       metrics::count_refused(*fault);
       if (*fault == token_fault::expired)
@@ -167,7 +166,13 @@ void client::finish_connect() {
   auto done = std::move(connecting_);
   std::string bytes;
   codec_.encode(bytes, done->id, protocol::reply{std::move(done->reply)});
-  env_.port.release(session_, bytes);
+  channel::reply_room::share owed;
+  if (!done->owed.empty()) owed = std::make_shared<decltype(done->owed)>(std::move(done->owed));
+  env_.port.release(session_, bytes, std::move(owed));
+}
+
+std::variant<claims, token_fault> client::verify(std::string_view token, moment now) const {
+  return env_.verifier->verify(token, now.unix_seconds, insecure_ ? expiry::ignored : expiry::minded);
 }
 
 denial client::denied(const claims& who, moment now) const {
@@ -206,7 +211,7 @@ std::uint32_t client::ttl(std::int64_t expires_at, moment now) const noexcept {
 }
 
 void client::on(std::uint32_t id, const protocol::refresh_command& c, moment now) {
-  auto verified = env_.verifier->verify(c.token, now.unix_seconds);
+  auto verified = verify(c.token, now);
   if (auto* fault = std::get_if<token_fault>(&verified)) {
     metrics::count_refused(*fault);
     if (*fault == token_fault::undecided)
@@ -227,7 +232,7 @@ void client::on(std::uint32_t id, const protocol::refresh_command& c, moment now
   }
   conn_info_ = std::move(who.info);
   info_.reset();
-  if (!insecure_) set_expiry(who.expires_at, now);
+  set_expiry(who.expires_at, now);
   token_ = hold(who);
   protocol::refresh_reply reply;
   reply.client = id_;

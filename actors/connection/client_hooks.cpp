@@ -129,17 +129,6 @@ void client::left_hook(const std::string& channel) {
 
 // -- RPCs to channel actors
 
-std::function<void(std::uint16_t, const std::string&)> client::refuser(std::uint32_t id) const {
-  return [session = session_, transport = env_.transport, &codec = codec_, id](std::uint16_t code,
-                                                                               const std::string& message) {
-    const auto as = static_cast<error_code>(code);
-    metrics::count_error(as);
-    std::string bytes;
-    codec.encode(bytes, id, protocol::error_reply{as, message});
-    caf::anon_send(transport, channel::deliver{session, std::move(bytes), {}});
-  };
-}
-
 void client::call_actor(std::uint32_t id, const protocol::rpc_command& c, moment) {
   const auto dot = c.method.find('.');
   const auto name = c.method.substr(0, dot);
@@ -182,15 +171,12 @@ void client::call_actor(std::uint32_t id, const protocol::rpc_command& c, moment
   what.data = c.data;
   // A key is a user's own: another's can't be guessed into its answers.
   if (!key.empty()) what.key = (user_.empty() ? id_ : user_) + '\0' + std::string(key);
-  env_.actors->submit(
-      channel, std::move(what),
-      [no = refuser(id), session = session_, transport = env_.transport, &codec = codec_,
-       id](const extension::delivered& got) {
-        if (got.what.code != 0) return no(got.what.code, got.what.message);
-        std::string bytes;
-        codec.encode(bytes, id, protocol::reply{protocol::rpc_reply{got.what.data.empty() ? "{}" : got.what.data}});
-        caf::anon_send(transport, channel::deliver{session, std::move(bytes), {}});
-      });
+  env_.actors->submit(channel, std::move(what), [to = promise_large(id)](const extension::delivered& got) {
+    if (got.what.code != 0)
+      to->refuse(static_cast<error_code>(got.what.code), got.what.message);
+    else
+      to->tell(protocol::rpc_reply{got.what.data.empty() ? "{}" : got.what.data});
+  });
 }
 
 } // namespace plexus::connection

@@ -2,6 +2,7 @@
 // Shared by the files of `client`: the counters and the continuation of a command.
 
 #include "actors/connection/client.hpp"
+#include "actors/connection/promises.hpp"
 #include "actors/runtime/metrics.hpp"
 
 #include <caf/send.hpp>
@@ -19,16 +20,12 @@ void count_refused(denial why);
 } // namespace metrics
 
 template <class T, class Make>
-std::function<void(backplane::outcome<T>)> client::answer(std::uint32_t id, Make make) const {
-  return [session = session_, transport = env_.transport, &codec = codec_, id, make](backplane::outcome<T> result) {
-    std::string bytes;
-    if (result) {
-      codec.encode(bytes, id, make(*result));
-    } else {
-      metrics::count_error(result.error());
-      codec.encode(bytes, id, protocol::error_reply{result.error()});
-    }
-    caf::anon_send(transport, channel::deliver{session, std::move(bytes), {}});
+std::function<void(backplane::outcome<T>)> client::answer(std::shared_ptr<reply_promise> to, Make make) {
+  return [to = std::move(to), make](backplane::outcome<T> result) {
+    if (result)
+      to->tell(make(*result));
+    else
+      to->refuse(result.error());
   };
 }
 

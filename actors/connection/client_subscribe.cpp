@@ -8,20 +8,10 @@ using protocol::error_code;
 
 namespace {
 
-// Commands on a channel that may wait for its answer to a subscription; beyond is error 111.
+// Commands on a channel that may wait for its answer to a subscription, and their bytes on all channels of a client
+// together; beyond is error 111. One command may be as large as client.max_message_size allows.
 constexpr std::size_t max_commands_behind = 64;
-
-// A subscribe push has no room for publications: what was missed follows it in the same message.
-void encode_server_side(std::string& out, const protocol::codec& codec, const std::string& channel,
-                        protocol::subscribe_reply reply) {
-  auto missed = std::move(reply.publications);
-  reply.publications.clear();
-  codec.encode(out, channel, protocol::push{protocol::subscribe_push{std::move(reply)}});
-  for (auto& p : missed) {
-    codec.encode_separator(out);
-    codec.encode(out, channel, protocol::push{protocol::publication_push{std::move(p)}});
-  }
-}
+constexpr std::size_t max_bytes_behind = 131'072;
 
 } // namespace
 
@@ -36,9 +26,8 @@ bool client::channels_full() const noexcept {
   return most > 0 && subs_.size() >= most;
 }
 
-bool client::accept_sub_token(std::uint32_t id, std::string_view channel, std::string_view token, moment now,
+bool client::accept_sub_token(std::uint32_t id, std::string_view channel, judged_token& verified, moment now,
                               claims& out) {
-  auto verified = env_.verifier->verify(token, now.unix_seconds);
   if (auto* fault = std::get_if<token_fault>(&verified)) {
     metrics::count_refused(*fault);
     refuse(id, *fault == token_fault::expired     ? error_code::token_expired
@@ -79,9 +68,10 @@ void client::on(std::uint32_t id, const protocol::subscribe_command& c, moment n
   open_request r;
   if (!c.token.empty()) {
     claims token;
-    if (!accept_sub_token(id, c.channel, c.token, now, token)) return;
+    auto verified = verify(c.token, now);
+    if (!accept_sub_token(id, c.channel, verified, now, token)) return;
     r.channel_info = std::move(token.info);
-    r.expires_at = insecure_ ? 0 : token.expires_at.value_or(0);
+    r.expires_at = token.expires_at.value_or(0);
     r.token = hold(token);
   } else if (!may(action::subscribe, c.channel, *options)) {
     refuse(id, error_code::permission_denied);
@@ -121,60 +111,23 @@ void client::open(open_request r, moment now) {
   m.wants_delta = r.wants_delta;
   m.refuse_unrecoverable = r.refuse_unrecoverable;
   m.since = std::move(r.since);
+  if (r.wants_recovery) m.room = room();
   m.max_recovered = env_.settings->client.max_recovered;
   if (m.max_recovered == 0) m.max_recovered = SIZE_MAX;
-  auto sub_ttl = r.expires_at > 0 ? ttl(r.expires_at, now) : 0;
-  // Runs on the channel's loop. The reply and the entry into the fan-out table travel as one message, ahead of
-  // whatever the channel emits next.
-  m.done = [session = session_, transport = env_.transport, self = self(), &codec = codec_, id = r.id, ticket,
-            in_connect = r.in_connect, channel = r.channel, data = std::move(r.data),
-            sub_ttl](channel::outcome<channel::subscribed> result) {
-    sub_result told{channel, ticket, in_connect, {}, nullptr};
-    if (!result) {
-      told.error = result.error();
-      std::string bytes;
-      if (id > 0) {
-        metrics::count_error(result.error());
-        codec.encode(bytes, id, protocol::error_reply{result.error()});
-      }
-      caf::anon_send(transport,
-                     channel::deliver{session, std::move(bytes), [self, told] { caf::anon_send(self, told); }});
-      return;
-    }
-    protocol::subscribe_reply reply;
-    reply.expires = sub_ttl > 0;
-    reply.ttl = sub_ttl;
-    reply.recoverable = result->recoverable;
-    reply.positioned = result->positioned;
-    reply.at = std::move(result->at);
-    reply.recovered = result->recovered;
-    reply.was_recovering = result->was_recovering;
-    reply.publications = std::move(result->publications);
-    reply.data = result->data.empty() ? data : std::move(result->data);
-    reply.delta = result->kind.delta;
-    channel::admit a{session, channel, result->kind, {}, {}};
-    if (in_connect)
-      told.reply = std::make_shared<protocol::subscribe_reply>(std::move(reply));
-    else if (id > 0)
-      codec.encode(a.bytes, id, protocol::reply{std::move(reply)});
+  const auto to = std::make_shared<subscribe_promise>(subscribe_promise::terms{
+      env_.transport, self(), codec_, session_, r.id, ticket, r.expires_at > 0 ? ttl(r.expires_at, now) : 0,
+      r.in_connect, r.channel, std::move(r.data)});
+  m.done = [to](channel::outcome<channel::subscribed> result) {
+    if (result)
+      to->open(std::move(*result));
     else
-      encode_server_side(a.bytes, codec, channel, std::move(reply));
-    // The connection hears of it after the table has it: an unsubscribe that follows must find the entry.
-    a.then = [self, told = std::move(told)] { caf::anon_send(self, told); };
-    caf::anon_send(transport, std::move(a));
+      to->refuse(result.error());
   };
-  m.refused = [session = session_, transport = env_.transport, self = self(), &codec = codec_, id = r.id, ticket,
-               in_connect = r.in_connect, channel = r.channel](std::uint16_t code, const std::string& message) {
-    const auto as = static_cast<error_code>(code);
-    sub_result told{channel, ticket, in_connect, as, nullptr};
-    std::string bytes;
-    if (id > 0) {
-      metrics::count_error(as);
-      codec.encode(bytes, id, protocol::error_reply{as, message});
-    }
-    caf::anon_send(transport,
-                   channel::deliver{session, std::move(bytes), [self, told] { caf::anon_send(self, told); }});
-  };
+  if (const auto* options = env_.actors ? env_.settings->options_of(r.channel) : nullptr;
+      options && !options->actor.empty())
+    m.refused = [to](std::uint16_t code, const std::string& why) {
+      to->refuse(static_cast<error_code>(code), why);
+    };
   env_.channels.tell(r.channel, std::move(m));
 }
 
@@ -183,7 +136,10 @@ void client::open(open_request r, moment now) {
 bool client::must_wait(std::uint32_t id, std::string_view channel, bool is_subscribe) {
   auto* s = find(channel);
   if (!s || s->open || (is_subscribe && s->behind.empty())) return false;
-  if (s->behind.size() < max_commands_behind)
+  std::size_t bytes = raw_.size();
+  for (auto& other : subs_)
+    for (auto& text : other.behind) bytes += text.view().size();
+  if (s->behind.size() < max_commands_behind && (bytes == raw_.size() || bytes <= max_bytes_behind))
     s->behind.emplace_back(raw_);
   else
     refuse(id, error_code::too_many_requests);
@@ -211,6 +167,7 @@ void client::on_sub_result(sub_result& m, moment now) {
   }
   if (connecting_ && m.in_connect) {
     if (m.reply) connecting_->reply.subs.emplace_back(m.channel, std::move(*m.reply));
+    if (m.owed) connecting_->owed.push_back(std::move(m.owed));
     if (m.error && *m.error == error_code::internal) {
       // Without its server-side channels the client would believe that it has them: better it comes again.
       close(disconnect_code::insufficient_state);
@@ -242,14 +199,15 @@ void client::on(std::uint32_t id, const protocol::sub_refresh_command& c, moment
     refuse(id, error_code::permission_denied);
     return;
   }
-  auto verified = env_.verifier->verify(c.token, now.unix_seconds);
+  auto verified = verify(c.token, now);
   // An expired token changes nothing: the subscription runs out on its own.
   if (auto* fault = std::get_if<token_fault>(&verified); fault && *fault == token_fault::expired) {
+    metrics::count_refused(*fault);
     send(id, protocol::sub_refresh_reply{});
     return;
   }
   claims token;
-  if (!accept_sub_token(id, c.channel, c.token, now, token)) return;
+  if (!accept_sub_token(id, c.channel, verified, now, token)) return;
   s->expires_at = token.expires_at.value_or(0);
   s->token = hold(token);
   s->close_at = {};

@@ -57,10 +57,11 @@ caf::behavior connection_actor::make_behavior() {
 
 void connection_actor::on_exit() {
   alarm_.disarm();
-  client_.on_lost(!failed());
-  // After a failure the client is still there; for a client that is gone this does nothing.
-  env_.port.close(client_.session(), static_cast<std::uint16_t>(protocol::disconnect_code::server_error),
-                  protocol::reason(protocol::disconnect_code::server_error));
+  // After a failure the client is still there: it is told, and counted, as by any other close.
+  if (failed())
+    client_.on_failure();
+  else
+    client_.on_lost(true);
 }
 
 void connection_actor::alarm::expired() {

@@ -1,6 +1,7 @@
 #pragma once
 // What a connection actor understands. All are sent to its loop.
 
+#include "actors/channel/reply_room.hpp"
 #include "actors/protocol/padded_text.hpp"
 #include "actors/protocol/reply.hpp"
 
@@ -33,6 +34,7 @@ struct sub_result {
   bool in_connect = false;  ///< one of those that the connect reply waits for
   std::optional<protocol::error_code> error;
   std::shared_ptr<protocol::subscribe_reply> reply; ///< server-side subscriptions at connect: for the connect reply
+  channel::reply_room::share owed{};                ///< of that reply
 };
 
 /// The channel dissolved: tell the client to subscribe again (2500).

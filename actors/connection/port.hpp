@@ -25,12 +25,20 @@ public:
   virtual void send(session_id to, std::string_view bytes) = 0;
   /// Until `release`, what is queued for the session waits.
   virtual void hold(session_id who) = 0;
-  /// Puts `first` in front of what waited, and lets it go.
-  virtual void release(session_id who, std::string_view first) = 0;
+  /// Puts `first` in front of what waited, and lets it go. `owed`: as in `channel::deliver`.
+  virtual void release(session_id who, std::string_view first, channel::reply_room::share owed) = 0;
   /// Out of the channel's fan-out table. What was emitted before is still sent.
   virtual void dismiss(session_id who, std::string_view channel) = 0;
   /// A message of this client was dealt with: it may send more.
   virtual void handled(session_id who) { static_cast<void>(who); }
+  /// Bytes queued for the session so far, and how many of them have arrived at its machine. Asks the kernel.
+  struct progress {
+    std::uint64_t queued = 0, arrived = 0;
+  };
+  [[nodiscard]] virtual progress progress_of(session_id who) {
+    static_cast<void>(who);
+    return {};
+  }
   /// For the connect reply.
   [[nodiscard]] virtual return_address address(session_id who) {
     static_cast<void>(who);

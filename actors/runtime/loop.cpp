@@ -108,6 +108,7 @@ void loop::own() noexcept {
 
 void loop::release() noexcept {
   thread_ = std::thread::id{};
+  if (current_loop == this) current_loop = nullptr;
 }
 
 void loop::run() {

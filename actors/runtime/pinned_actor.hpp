@@ -9,6 +9,7 @@
 #include <caf/actor_system.hpp>
 #include <caf/event_based_actor.hpp>
 
+#include <exception>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -32,6 +33,10 @@ public:
   [[nodiscard]] virtual std::string label() const { return {}; }
 
 protected:
+  /// Ends this actor as one whose handler threw: for when a part of it failed that it can't be without.
+  void fail();
+  /// Counts and logs an exception of a handler. `then`: what it leads to, for the log.
+  void note_failure(const std::exception_ptr& thrown, std::string_view then) const;
   /// True in `on_exit` when a handler's exception ends the actor.
   [[nodiscard]] bool failed() const noexcept { return failed_; }
 

@@ -42,8 +42,7 @@ TEST_CASE("live keys are taken over, the others wait for a restart and keep thei
   CHECK(plan.merged == merged);
   CHECK(plan.applied == lines{"client.allowed_origins", "client.ping_interval", "client.token.hmac_secret",
                               "client.rate.burst", "api.key", "log.level", "demo", "admin.secret"});
-  CHECK(plan.restart ==
-        lines{"node.name", "listen.port", "internal.address", "backplane.password", "plugins"});
+  CHECK(plan.restart == lines{"node.name", "listen.port", "internal.address", "backplane.password", "plugins"});
 }
 
 TEST_CASE("namespaces come, change and go") {
@@ -105,7 +104,8 @@ TEST_CASE("every key reads back what it writes and has a path of its own") {
   changed.client.token = {{"a", "b"}, {"k"}, "https://j", "aud", "iss"};
   changed.client.connect_timeout = changed.client.ping_interval = milliseconds{1};
   changed.client.pong_timeout = changed.client.expired_close_delay = milliseconds{2};
-  changed.client.max_message_size = changed.client.max_queue_size = changed.client.max_channels = 10;
+  changed.client.max_message_size = changed.client.max_queue_size = changed.client.max_reply_size =
+      changed.client.max_channels = 10;
   changed.client.max_channel_length = changed.client.max_recovered = changed.client.max_history_page = 11;
   changed.client.max_connections_per_user = 12;
   changed.client.rate = {0.1, 1e300, 3};

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import time
 
 import pytest
 
@@ -9,6 +10,7 @@ from support.deaf import Deaf
 from support.node import API_KEY
 from support.slow import Slow
 from support.waiting import until
+from support.wire import TEXT, frame
 
 MB = 1024 * 1024
 LATEST = {
@@ -43,6 +45,37 @@ async def test_it_skips_to_the_newest_and_goes_on(plexus, loops, wire, bystander
         await node.api.publish("last:a", {"n": n})
     assert await asyncio.to_thread(slow.read_until, 159) == list(range(150, 160))
     assert await node.metric("plexus_slow_clients_total") == 0
+    slow.close()
+
+
+class Paced(Slow):
+    """Over a slow link: two megabytes a second."""
+
+    def message(self):
+        self.last = super().message()
+        return self.last
+
+    def _fill(self, size):
+        while len(self._held) < size:
+            data = self.socket.recv(20_000)
+            assert data, "the node closed"
+            self._held += data
+            time.sleep(len(data) / (2 * MB))
+
+
+async def test_a_large_recovery_over_a_slow_link(plexus, bystander):
+    # A reply of eight times the queue that takes longer to read than a pong may take.
+    node = await plexus({"client": {"ping_interval": "1s", "pong_timeout": "1s"}})
+    watcher = await bystander(node)
+    for n in range(140):
+        await node.api.publish("chat:a", {"n": n, "x": FILL})
+    slow = await asyncio.to_thread(Paced, node, "chat:a", recover=True, offset=0)
+    got = slow.last["subscribe"]
+    assert got["recovered"] is True and [p["data"]["n"] for p in got["publications"]] == list(range(140))
+    slow.socket.sendall(frame(TEXT, b'{}\n{"id":9,"history":{"channel":"chat:a"}}'))
+    assert (await asyncio.to_thread(slow.message))["history"]["offset"] == 140
+    assert await node.metric("plexus_slow_clients_total") == 0
+    await watcher.unaffected()
     slow.close()
 
 

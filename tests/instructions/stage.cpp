@@ -222,7 +222,7 @@ void stage::hold(session_id who) {
   if (auto* s = find(who)) s->hold();
 }
 
-void stage::release(session_id who, std::string_view first) {
+void stage::release(session_id who, std::string_view first, channel::reply_room::share) {
   if (auto* s = find(who)) s->release(first);
 }
 

@@ -104,7 +104,7 @@ private:
 
   void send(session_id to, std::string_view bytes) override;
   void hold(session_id who) override;
-  void release(session_id who, std::string_view first) override;
+  void release(session_id who, std::string_view first, channel::reply_room::share owed) override;
   void dismiss(session_id who, std::string_view channel) override;
   void close(session_id who, std::uint16_t code, std::string_view reason) override;
 

@@ -16,8 +16,10 @@ struct watcher final : presence::observer, backplane::deaf_listener {
   void joined(const protocol::client_info& who) override { seen.push_back("+" + who.client + who.channel_info); }
   void left(const protocol::client_info& who) override { seen.push_back("-" + who.client); }
   void settled(std::uint64_t handled) override { done_with = handled; }
+  void presence_failed() override { failed = true; }
   std::vector<std::string> seen;
   std::uint64_t done_with = 0;
+  bool failed = false;
 };
 
 template <class T>

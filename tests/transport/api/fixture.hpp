@@ -76,7 +76,9 @@ inline std::string signed_hs256(const std::string& payload, const std::string& s
 struct fake_port final : connection::client_port {
   void send(connection::session_id to, std::string_view bytes) override { sent[to.slot].emplace_back(bytes); }
   void hold(connection::session_id) override {}
-  void release(connection::session_id who, std::string_view first) override { send(who, first); }
+  void release(connection::session_id who, std::string_view first, channel::reply_room::share) override {
+    send(who, first);
+  }
   void dismiss(connection::session_id, std::string_view) override {}
   void close(connection::session_id who, std::uint16_t code, std::string_view reason) override {
     closed[who.slot] = std::to_string(code) + " " + std::string(reason);
