@@ -1,5 +1,7 @@
 #include "backplane/redis/link_pool.hpp"
 
+#include "backplane/redis/reply.hpp"
+
 #include <algorithm>
 #include <utility>
 
@@ -37,6 +39,15 @@ void lane::send(const std::vector<std::string_view>& words, link::on_reply then)
     here->sent_.pop_front();
     then(a);
   });
+}
+
+void lane::await_replica(const replica_patience& with, std::function<void(bool)> then) {
+  const auto found = pool_->wires_.find(to_string(where_));
+  if (closed_ || found == pool_->wires_.end() || found->second.line != wire_) return;
+  found->second.to_wait.push_back([self = weak_from_this(), then = std::move(then)](bool has_it) {
+    if (const auto here = self.lock(); here && !here->closed_) then(has_it);
+  });
+  pool_->wait(where_, with);
 }
 
 void lane::close() {
@@ -127,6 +138,43 @@ void link_pool::leave(lane& who) {
   const auto line = w.line;
   line->close();
   broken(who.where(), line, "the connection does not answer");
+}
+
+void link_pool::wait(const endpoint& at, const replica_patience& with) {
+  const auto found = wires_.find(to_string(at));
+  if (found == wires_.end() || found->second.waits || found->second.to_wait.empty()) return;
+  auto& w = found->second;
+  const auto now = link::clock::now();
+  const bool distrusted = now < distrusted_until_[found->first];
+  if (distrusted && now - w.waited < with.pause) {
+    for (const auto& tell : std::exchange(w.to_wait, {})) tell(false);
+    return;
+  }
+  w.waits = true;
+  const auto most = distrusted ? with.glance : with.wait;
+  w.line->send({"WAIT", "1", std::to_string(most.count())},
+               [self = weak_from_this(), at, with, line = std::weak_ptr<link>(w.line),
+                asked = std::exchange(w.to_wait, {})](const answer_ptr& a) {
+                 const auto pool = self.lock();
+                 if (!pool || !pool->waited(at, line.lock(), with, reply(a).number() >= 1)) return;
+                 for (const auto& tell : asked) tell(reply(a).number() >= 1);
+                 pool->wait(at, with); // behind what those who were told have sent now
+               });
+}
+
+// False: the connection isn't the one any more.
+bool link_pool::waited(const endpoint& at, const std::shared_ptr<link>& line, const replica_patience& with,
+                       bool in_time) {
+  const auto found = wires_.find(to_string(at));
+  if (found == wires_.end() || found->second.line != line) return false;
+  found->second.waits = false;
+  auto& until = distrusted_until_[found->first];
+  const auto now = found->second.waited = link::clock::now();
+  if (in_time)
+    until = {};
+  else if (now >= until)
+    until = now + with.distrust;
+  return true;
 }
 
 } // namespace plexus::backplane::redis

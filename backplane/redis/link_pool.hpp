@@ -7,6 +7,9 @@
 // still to come; whatever was sent before is done before the next `hello`, which fences it. A connection that does
 // not answer is broken for all.
 //
+// WAIT holds up everything behind it on the connection. So there is one at a time for each server, for all who ask
+// until it is sent, and which server's replica hangs is known here, for all partitions.
+//
 // On the loop's thread only. Owner: the backplane and the lanes.
 
 #include "backplane/redis/link.hpp"
@@ -22,6 +25,12 @@ namespace plexus::backplane::redis {
 
 class link_pool;
 
+/// How long a replica is given. One that didn't answer in its time gets only a glance now and then for a while;
+/// between two of them the answer is no at once.
+struct replica_patience {
+  std::chrono::milliseconds wait, glance, pause, distrust;
+};
+
 class lane : public std::enable_shared_from_this<lane> {
 public:
   lane(std::shared_ptr<link_pool> of, endpoint where);
@@ -32,6 +41,8 @@ public:
   /// As those of `link`.
   void open(std::function<void()> opened, std::function<void(const std::string&)> broken);
   void send(const std::vector<std::string_view>& words, link::on_reply then);
+  /// Whether a replica has all that this lane has been answered for so far.
+  void await_replica(const replica_patience& with, std::function<void(bool)> then);
   void close();
   [[nodiscard]] std::optional<link::clock::time_point> waiting_since() const;
   [[nodiscard]] std::optional<link::clock::time_point> silent_since() const;
@@ -68,9 +79,14 @@ private:
     bool up = false;
     link::clock::time_point begun;
     std::vector<lane*> users;
+    std::vector<std::function<void(bool)>> to_wait; ///< for a replica, with the next WAIT
+    bool waits = false;                             ///< one is under way
+    link::clock::time_point waited;                 ///< when the last one ended
   };
   void join(lane& who);
   void leave(lane& who);
+  void wait(const endpoint& at, const replica_patience& with);
+  bool waited(const endpoint& at, const std::shared_ptr<link>& line, const replica_patience& with, bool in_time);
   void opened(const endpoint& at, const std::shared_ptr<link>& line);
   void broken(const endpoint& at, const std::shared_ptr<link>& line, const std::string& why);
 
@@ -78,6 +94,7 @@ private:
   link::target usual_;
   std::chrono::milliseconds patience_;
   std::map<std::string, wire> wires_;
+  std::map<std::string, link::clock::time_point> distrusted_until_; ///< by server
 };
 
 } // namespace plexus::backplane::redis

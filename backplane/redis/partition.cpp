@@ -280,18 +280,14 @@ void partition::ask_replica(const reply& answers) {
   }
   if (!waiting_for_replica_) return;
   const auto& times = with_.times;
-  const auto wait = std::to_string((now() < distrusted_until_ ? times.replica_glance : times.replica_wait).count());
   // A batch that is sent again has a wait of its own; what an earlier one said is not about it.
-  commands_->send({"WAIT", "1", wait}, [this, number = ++wait_number_](const answer_ptr& a) {
-    if (number != wait_number_) return;
-    waiting_for_replica_ = false;
-    replicated_ = reply(a).number() >= 1;
-    if (replicated_)
-      distrusted_until_ = milliseconds{0};
-    else if (now() >= distrusted_until_)
-      distrusted_until_ = now() + with_.times.replica_distrust;
-    settle_parked();
-  });
+  commands_->await_replica({times.replica_wait, times.replica_glance, times.replica_pause, times.replica_distrust},
+                           [this, number = ++wait_number_](bool has_it) {
+                             if (number != wait_number_) return;
+                             waiting_for_replica_ = false;
+                             replicated_ = has_it;
+                             settle_parked();
+                           });
 }
 
 // Registrations say what the channel's sequence was; only when the inbox has been read as far as it was then is

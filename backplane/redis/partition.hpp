@@ -244,9 +244,8 @@ private:
   milliseconds deadline_{0}, slack_{0}; ///< of the outstanding batch, in Redis time; fixed when it is first sent
   std::string nonce_;
   bool batch_sent_ = false, flush_queued_ = false, waiting_for_replica_ = false, replicated_ = true;
-  std::uint64_t wait_number_ = 0;    ///< of the last WAIT
-  milliseconds distrusted_until_{0}; ///< a replica didn't answer in its time
-  answer_ptr parked_;                ///< answers that may only be handled once the inbox is read as far
+  std::uint64_t wait_number_ = 0; ///< of the last wait for a replica
+  answer_ptr parked_;             ///< answers that may only be handled once the inbox is read as far
   std::uint64_t parked_until_ = 0;
   link::clock::time_point sent_{};
   milliseconds redis_time_{0}; ///< of the batch being answered

@@ -196,9 +196,45 @@ TEST_CASE("replicated with a replica that hangs: it costs the others one wait, n
   }
   CHECK(std::chrono::steady_clock::now() - begun < quick().replica_wait);
   second.resume();
-  bool again = false;
-  for (int i = 0; i < 50 && !again; ++i) again = replicated();
-  CHECK(again);
+  CHECK(f.until([&] { return replicated(); }));
+}
+
+TEST_CASE("replicated in many partitions with a replica that hangs: all of a server wait once, and others go on") {
+  server first, second{{"--replicaof", "127.0.0.1 " + std::to_string(first.port())}};
+  auto times = quick();
+  times.replica_wait = 300ms;
+  cluster f(first, times, {}, 16);
+  for (int i = 0; i < 500 && first.number({"WAIT", "1", "100"}) < 1; ++i) std::this_thread::sleep_for(20ms);
+  std::this_thread::sleep_for(1100ms); // the number of replicas is looked at once a second
+  auto what = said("a");
+  what.replicated = true;
+  std::size_t stored = 0, refused = 0;
+  const auto replicated = [&](int many) {
+    for (int i = 0; i < many; ++i)
+      f.node(0).append(std::to_string(i), long_log, what,
+                       [&](const auto& how) { ++(how.ok() ? stored : refused); });
+  };
+  replicated(100);
+  CHECK(f.until([&] { return stored == 100; }));
+  second.pause();
+  const auto begun = std::chrono::steady_clock::now();
+  replicated(100);
+  append(f, 0, "fast", long_log, said("b"));
+  CHECK(f.until([&] { return refused == 100; }));
+  CHECK(std::chrono::steady_clock::now() - begun < 3 * times.replica_wait); // one, and glances; each partition: 16
+  const auto again = std::chrono::steady_clock::now();
+  for (int i = 0; i < 10; ++i) {
+    replicated(20);
+    append(f, 0, "fast", long_log, said("b"));
+  }
+  CHECK(f.until([&] { return refused == 300; }));
+  CHECK(std::chrono::steady_clock::now() - again < 3 * times.replica_wait); // a glance each: five times as long
+  CHECK(f.node(0).check().ready);
+  second.resume();
+  CHECK(f.until([&] {
+    replicated(1);
+    return stored > 100;
+  }));
 }
 
 TEST_CASE("replicated without a replica: refused at once, and nobody else waits for it") {
