@@ -37,11 +37,11 @@ inline const metrics::counter enrolls{"plexus_backplane_registrations_total",
 inline const metrics::counter in_doubt{"plexus_backplane_channels_in_doubt_total",
                                        "Channels of which not everything that was missed could be read again."};
 inline const metrics::counter script_errors{"plexus_backplane_script_errors_total",
-                                            "Batches that Redis answered with an error."};
+                                            "Batches, greetings and renewals that Redis answered with an error."};
 inline const metrics::counter given_up{"plexus_backplane_given_up_total",
                                        "Steps answered with error 100 because Redis was away or too slow."};
 inline const metrics::counter overflow{"plexus_backplane_overflow_total",
-                                       "Steps refused because max_pending others waited."};
+                                       "Steps refused because max_pending others waited, or 64 MB of them."};
 inline const metrics::counter cleaned{"plexus_backplane_cleaned_members_total",
                                       "Members of nodes that were gone, taken out by this node."};
 

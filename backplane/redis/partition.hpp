@@ -219,6 +219,7 @@ private:
   bool stopped_ = false, locating_ = false, up_before_ = false;
   std::size_t inbox_waiting_ = 0;
   std::string trouble_, mark_;
+  std::string examined_; ///< mark of the server whose settings were looked at
   std::string hello_sha_, append_sha_, batch_sha_, renew_sha_;
 
   // A slot that is being moved. While part of its keys are elsewhere Redis does nothing for it, so nothing is lost

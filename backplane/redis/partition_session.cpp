@@ -6,6 +6,7 @@
 #include "backplane/redis/metrics.hpp"
 #include "backplane/redis/nonce.hpp"
 #include "backplane/redis/scripts.hpp"
+#include "backplane/redis/slots.hpp"
 
 #include <algorithm>
 #include <random>
@@ -121,7 +122,10 @@ void partition::greet() {
 }
 
 void partition::on_hello(const reply& r) {
-  if (r.is_error()) return doubt(count::refused, std::string(r.text()));
+  if (r.is_error()) {
+    if (!with_.cluster || redirection_of(r.text()) == redirection::none) count::script_errors.add();
+    return doubt(count::refused, std::string(r.text()));
+  }
   if (r[0].text() == "PARTITIONS") {
     start_result result{"backplane.partitions: Redis was first used with " + std::string(r[1].text()) +
                             ", this node is configured for " + std::to_string(with_.partitions),
@@ -160,8 +164,9 @@ void partition::attach() {
             const auto mark = std::string(info_value(reply(server).text(), "run_id")) + " " +
                               std::string(info_value(reply(replication).text(), "master_replid"));
             if (mark != mark_) return doubt(count::replaced, "the second connection leads to another server");
-            if (up_before_) return on_up();
+            if (examined_ == mark_) return on_up();
             inbox_link_->send({"INFO", "memory"}, [this](const answer_ptr& memory) {
+              examined_ = mark_;
               warn_about_eviction(reply(memory).text());
               on_up();
             });
@@ -313,6 +318,7 @@ void partition::on_renewed(const reply& r) {
   if (r.is_error()) {
     if (r.text().substr(0, 8) == "NOSCRIPT") return load_scripts({});
     if (redirected(r, command::renewal)) return;
+    count::script_errors.add();
     return doubt(count::refused, std::string(r.text()));
   }
   if (r[0].text() != "OK") return doubt(count::refused, std::string(r[1].text()));
