@@ -11,7 +11,8 @@ namespace plexus::backplane::redis {
 void partition::read_inbox() {
   const auto block = std::to_string(with_.times.block.count());
   const auto key = with_.prefix + "i:" + self_.inbox(), last = "1-" + std::to_string(tail_.last());
-  inbox_link_->send({"XREAD", "COUNT", "256", "BLOCK", block, "STREAMS", key, last},
+  const auto most = std::to_string(tail_.most());
+  inbox_link_->send({"XREAD", "COUNT", most, "BLOCK", block, "STREAMS", key, last},
                     [this](const answer_ptr& a) { on_inbox(reply(a)); });
 }
 
@@ -21,7 +22,9 @@ void partition::on_inbox(const reply& r) {
     return doubt(count::refused, std::string(r.text()));
   }
   const auto entries = r[0][1];
+  std::size_t bytes = 0;
   for (std::size_t i = 0; i < entries.size(); ++i) {
+    bytes += entries[i][1][1].text().size();
     const auto number = inbox_number(entries[i][0].text());
     const auto seen = number ? tail_.take(*number) : inbox_tail::seen::gap;
     if (seen == inbox_tail::seen::known) continue;
@@ -36,6 +39,7 @@ void partition::on_inbox(const reply& r) {
       return doubt(count::refused, "an inbox entry makes no sense");
     }
   }
+  tail_.took(entries.size(), bytes);
   read_inbox();
   settle_parked();
 }
