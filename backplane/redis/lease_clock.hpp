@@ -12,6 +12,11 @@ class lease_clock {
 public:
   explicit lease_clock(milliseconds lease) : lease_(lease), every_(std::min(lease / 4, milliseconds{1000})) {}
 
+  /// `hello` has made or renewed it; the others hear of that by a renewal, so one is due.
+  void greeted(milliseconds now, milliseconds redis_time) {
+    renewed(now, redis_time);
+    asked_ = now - every_;
+  }
   void asked(milliseconds now) { asked_ = now; }
   void renewed(milliseconds now, milliseconds redis_time) {
     renewed_ = asked_ = now;

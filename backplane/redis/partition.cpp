@@ -165,6 +165,12 @@ std::optional<step> partition::next_repair() {
     const auto* who = in == members_.end() ? nullptr : find(in->second, client);
     if (who) return step{std::move(channel), {}, {}, enter_step{std::move(client), *who, {}, true}};
   }
+  if (!to_put_.empty()) {
+    step back{"", {}, {}, put_notice_step{std::move(to_put_.front()), {}, true}};
+    to_put_.pop_front();
+    if (to_put_.empty()) ask_notices();
+    return back;
+  }
   if (to_clean_.empty()) return std::nullopt;
   auto next = std::move(to_clean_.front());
   to_clean_.pop_front();

@@ -16,6 +16,7 @@
 #include "backplane/redis/inbox_tail.hpp"
 #include "backplane/redis/lease_clock.hpp"
 #include "backplane/redis/link_pool.hpp"
+#include "backplane/redis/notice_book.hpp"
 #include "backplane/redis/presence_sweep.hpp"
 #include "backplane/redis/sequencer.hpp"
 #include "backplane/redis/step.hpp"
@@ -178,6 +179,7 @@ private:
   void on_bye();
   void on_noticed(const step& of, answer<nothing>& done, const reply& r);
   void on_notices(const step& of, const reply& r);
+  void put_back_notices(milliseconds age);
   void ask_notices();
 
   // partition_answers.cpp
@@ -256,6 +258,8 @@ private:
   std::deque<std::pair<std::string, std::size_t>> to_enroll_;     ///< with the reason
   std::deque<std::pair<std::string, std::string>> to_enter_;
   std::deque<step> to_clean_; ///< behind nodes that are gone
+  std::deque<notice> to_put_; ///< back into a Redis that may have lost them
+  std::shared_ptr<notice_book> notices_ = std::make_shared<notice_book>();
   std::deque<std::pair<milliseconds, std::string>> swept_;
   std::unordered_set<std::string> holes_;
 

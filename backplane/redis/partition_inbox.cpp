@@ -56,7 +56,10 @@ void partition::on_handed_on(const handed_on& what) {
   if (what.what == handed_on::kind::notice) {
     auto now_is = decode_notice(what.content);
     if (!now_is) return;
-    each.run = [to = &to_, now_is = std::move(*now_is)] { to->noticed(now_is); };
+    each.run = [to = &to_, held = notices_, now_is = std::move(*now_is), at = lease_.redis_time(now())] {
+      held->take(now_is, at);
+      to->noticed(now_is);
+    };
   } else if (what.what == handed_on::kind::presence) {
     auto member = decode_member(what.content);
     if (!member) return;

@@ -2,6 +2,8 @@
 
 #include "backplane/redis/partition.hpp"
 
+#include "actors/runtime/log.hpp"
+
 #include <utility>
 
 namespace plexus::backplane::redis {
@@ -60,8 +62,12 @@ void partition::on_noticed(const step& of, answer<nothing>& done, const reply& r
   auto now_is = decode_notice(content);
   const bool changed = now_is.has_value();
   item each;
-  each.run = [to = &to_, now_is = std::move(now_is), full = content == "F", done = std::exchange(done, nullptr)] {
-    if (now_is) to->noticed(*now_is);
+  each.run = [to = &to_, held = notices_, now_is = std::move(now_is), at = redis_time_, full = content == "F",
+              done = std::exchange(done, nullptr)] {
+    if (now_is) {
+      held->take(*now_is, at);
+      to->noticed(*now_is);
+    }
     if (!done) return;
     if (full)
       done(error_code::limit_exceeded);
@@ -76,15 +82,31 @@ void partition::on_notices(const step& of, const reply& r) {
   for (std::size_t i = 2; i < r.size(); ++i)
     if (auto one = decode_notice(r[i].text())) all.push_back(std::move(*one));
   item each;
-  each.run = [to = &to_, all = std::move(all)] { to->notices_are(all); };
+  each.run = [to = &to_, held = notices_, all = std::move(all), at = redis_time_] {
+    held->replace(all, at);
+    to->notices_are(all);
+  };
   in_order(of.channel, r[0].text(), r[1].number(), false, std::move(each));
   notices_known_ = true;
   note_health(now());
   if (auto tell = std::exchange(started_, nullptr)) tell({});
 }
 
-// Behind the registration of the channel without a name, which is on its way: what it says of that is in order.
+// Redis may have lost them, while every node still knows them: who is there when a generation begins puts back what
+// it knows. Who comes later might bring back what was dropped meanwhile.
+void partition::put_back_notices(milliseconds age) {
+  if (!with_.has_notices || age >= lease_.lease()) return;
+  const auto known = notices_->all(lease_.redis_time(now()));
+  if (!known.empty())
+    runtime::log::info("backplane", "blocks and revocations are put back, in case they were lost",
+                       {{"number", known.size()}});
+  to_put_.assign(known.begin(), known.end());
+}
+
+// Behind the registration of the channel without a name, which is on its way: what it says of that is in order. And
+// behind what is put back, or what was lost wouldn't hold for a moment.
 void partition::ask_notices() {
+  if (!to_put_.empty()) return;
   batches_.push_own({"", {}, {}, notices_step{}});
   flush_soon();
 }

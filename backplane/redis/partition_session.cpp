@@ -147,7 +147,8 @@ void partition::on_hello(const reply& r) {
                        {{"generation", self_.generation()}});
   mark_ = r[6].text();
   with_.where->met(commands_->where(), mark_);
-  lease_.renewed(now(), milliseconds{static_cast<std::int64_t>(r[5].number())});
+  lease_.greeted(now(), milliseconds{static_cast<std::int64_t>(r[5].number())});
+  if (how == identity::greeting::raised) put_back_notices(milliseconds{static_cast<std::int64_t>(r[7].number())});
   attach();
 }
 

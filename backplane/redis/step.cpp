@@ -110,6 +110,7 @@ struct writer {
     to.add(s.what.key);
     to.add(std::max<std::int64_t>(s.what.value, 0));
     to.add(std::max<std::int64_t>(s.what.until.count(), 0));
+    to.add(s.back ? "1" : "0");
   }
   void operator()(const drop_notice_step& s) {
     to.add("V");

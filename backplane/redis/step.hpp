@@ -68,6 +68,7 @@ struct release_step {
 struct put_notice_step {
   notice what;
   answer<nothing> done;
+  bool back = false; ///< it was there before: nobody is told if it still is
 };
 struct drop_notice_step {
   std::string key;
@@ -139,7 +140,8 @@ struct step {
   /// Whether it is safe and useful to do it again after a script failed: it states what the node is about.
   [[nodiscard]] bool repairs() const {
     return std::holds_alternative<vacate_step>(what) || std::holds_alternative<enter_step>(what) ||
-           std::holds_alternative<leave_step>(what) || std::holds_alternative<notices_step>(what);
+           std::holds_alternative<leave_step>(what) || std::holds_alternative<notices_step>(what) ||
+           (std::holds_alternative<put_notice_step>(what) && std::get<put_notice_step>(what).back);
   }
 };
 

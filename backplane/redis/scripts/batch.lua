@@ -77,9 +77,9 @@ while i <= last do
     kept[step] = answer
     i = i + 3
   elseif what == 'T' then
-    answer = again or put_notice(ARGV[i + 2], ARGV[i + 3], ARGV[i + 4])
+    answer = again or put_notice(ARGV[i + 2], ARGV[i + 3], ARGV[i + 4], ARGV[i + 5] == '1')
     kept[step] = answer
-    i = i + 5
+    i = i + 6
   elseif what == 'V' then
     answer = again or drop_notice(ARGV[i + 2])
     kept[step] = answer

@@ -14,14 +14,23 @@ local function tell_notice(key, value, ends)
   return {epoch_of(c), c.s, content}
 end
 
+-- Set for a while when one is dropped: who hasn't heard of that must not put it back.
+local function dropped_notice(key) return prefix .. 'notices:dropped:' .. key end
+
 local function forget_notice(key)
   redis.call('HDEL', held_notices, key)
   redis.call('ZREM', notice_ends, key)
 end
 
--- The third of the answer is F when there are too many others, and empty when it is over already.
-local function put_notice(key, value, ends)
+-- The third of the answer is F when there are too many others, and empty when it is over already. `back`: by who knew
+-- it before; all know it where it still stands.
+local function put_notice(key, value, ends, back)
   if tonumber(ends) <= now then return {'', 0, ''} end
+  if back then
+    if redis.call('EXISTS', dropped_notice(key)) == 1 then return {'', 0, ''} end
+  else
+    redis.call('DEL', dropped_notice(key))
+  end
   local over = redis.call('ZRANGEBYSCORE', notice_ends, '-inf', string.format('%d', now), 'LIMIT', 0, most_over)
   for _, each in ipairs(over) do forget_notice(each) end
   local held = redis.call('HGET', held_notices, key)
@@ -34,12 +43,14 @@ local function put_notice(key, value, ends)
   elseif redis.call('HLEN', held_notices) >= most_notices then
     return {'', 0, 'F'}
   end
+  if back and held == value .. ' ' .. ends then return {'', 0, ''} end
   redis.call('HSET', held_notices, key, value .. ' ' .. ends)
   redis.call('ZADD', notice_ends, ends, key)
   return tell_notice(key, value, ends)
 end
 
 local function drop_notice(key)
+  redis.call('SET', dropped_notice(key), '', 'PX', floor_life)
   local held = redis.call('HGET', held_notices, key)
   if not held then return {'', 0, ''} end
   forget_notice(key)

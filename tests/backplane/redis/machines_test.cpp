@@ -196,6 +196,21 @@ TEST_CASE("unsettled: one fact for each channel and member, none for what Redis 
   CHECK_FALSE(facts.take_member());
 }
 
+TEST_CASE("inbox tail: entries are asked for by what the last ones took") {
+  inbox_tail tail;
+  CHECK(tail.most() == 16);
+  tail.took(16, 16 * 100);
+  CHECK(tail.most() == 32);
+  for (int i = 0; i < 5; ++i) tail.took(10, 1000);
+  CHECK(tail.most() == 256);
+  tail.took(256, 256 << 20);
+  CHECK(tail.most() == 1);
+  tail.took(1, 256 << 10);
+  CHECK(tail.most() == 2); // four of that size would do, but the next ones may be larger
+  tail.took(0, 0);
+  CHECK(tail.most() == 2);
+}
+
 TEST_CASE("inbox tail: a trimmed inbox shows as a gap") {
   inbox_tail tail;
   tail.begin();
@@ -225,6 +240,8 @@ TEST_CASE("identity: each connection has a higher number; a new generation or in
 
 TEST_CASE("lease: renewed every second or quarter; no gap that can't end a lease is an outage") {
   lease_clock lease(10s);
+  lease.greeted(99s, 4999s);
+  CHECK(lease.due(99s));
   lease.renewed(100s, 5000s);
   CHECK_FALSE(lease.due(100s + 999ms));
   CHECK(lease.due(101s));
