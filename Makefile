@@ -26,7 +26,7 @@ test: ## install what the tests need, then all that CI runs
 
 bench: ## the benchmarks (ARGS="--quick"; bench/README.md)
 	@scripts/setup build bench
-	@scripts/build release plexus plexus_load kernel_limit
+	@scripts/build release plexus plexus_load kernel_limit actors_bench bench_hooks bench_actor
 	@bench/run $(ARGS)
 
 rolling: ## three nodes restarted one after the other under 10,000 clients (ARGS="--quick", "--hot"; bench/README.md)

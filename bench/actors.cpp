@@ -1,5 +1,5 @@
-// What channel actors carry: commands a second through one, and the memory of many small ones. One loop, no
-// clients.
+// What channel actors carry: commands a second through one, and the memory of many small ones with a member each,
+// of host and backplane alone. One loop, no clients. Prints a line of JSON.
 //
 //   bench/actors [memory:|redis://127.0.0.1:6379] [COMMANDS] [UNDER WAY] [ACTORS]
 
@@ -8,8 +8,7 @@
 
 #include "backplane/memory_backplane.hpp"
 #include "backplane/redis/redis_backplane.hpp"
-
-#include <plexus/json.hpp>
+#include "bench/bidding.hpp"
 
 #include <malloc.h>
 
@@ -24,20 +23,6 @@ namespace bp = plexus::backplane;
 using clock_type = std::chrono::steady_clock;
 
 namespace {
-
-class bidding final : public channel_actor {
-public:
-  void on_call(call& c) override {
-    price_ += json::object(c.data).integer("amount").value_or(1);
-    leader_ = c.from.user;
-    c.reply(json::write("price", price_));
-  }
-
-private:
-  std::int64_t price_ = 0;
-  std::string leader_;
-  PLEXUS_STATE(price_, leader_)
-};
 
 struct bench final : bp::listener, surroundings {
   void published(const std::string&, bp::publication_ptr) override {}
@@ -153,7 +138,7 @@ int main(int count, char** words) {
   const auto number = [&](int i, const char* otherwise) { return std::stoul(word(i, otherwise)); };
   bench b(word(1, "memory:"));
   const auto rate = b.through_one(number(2, "200000"), number(3, "200"));
-  std::printf("commands through one actor: %.0f a second, %zu failed\n", rate, b.failed);
   const auto actors = number(4, "10000");
-  std::printf("%zu small actors with a member each: %.0f bytes of the node for one\n", actors, b.memory_of(actors));
+  std::printf("{\"commands_per_second\": %.0f, \"failed\": %zu, \"actors\": %zu, \"bytes_each\": %.0f}\n", rate,
+              b.failed, actors, actors > 0 ? b.memory_of(actors) : 0.0);
 }

@@ -144,8 +144,9 @@ class Harness:
                     raise Failed(f"redis did not start: {log.read_text(errors='replace')[-500:]}") from None
                 time.sleep(0.02)
 
-    def start_plexus(self, tokens=False, redis=None, core=None, **channel):
-        """`redis`: its backplane, otherwise the node is alone; `channel`: options of the channels."""
+    def start_plexus(self, tokens=False, redis=None, core=None, plugins=(), **channel):
+        """`redis`: its backplane, otherwise the node is alone; `plugins`: names of programs beside the load;
+        `channel`: options of the channels."""
         client = {"token": {"hmac_secret": SECRET}} if tokens else {"insecure": True}
         config = {
             "node": {"name": "bench", "loops": 1, "drain_timeout": "1s"},
@@ -155,6 +156,7 @@ class Harness:
             "log": {"level": "warn"},
             "channels": {"namespaces": {"bench": {"subscribe": "anyone", "publish": "anyone"} | channel}},
         }
+        if plugins: config["plugins"] = [str(Path(self.tools).resolve() / f"lib{name}.so") for name in plugins]
         if redis: config["backplane"] = {"url": f"redis://127.0.0.1:{redis.port}"}
         file = self.directory / f"bench-{self._started}.json"
         file.write_text(json.dumps(config, indent=2))
