@@ -29,6 +29,11 @@ void ask_all(const std::vector<std::unique_ptr<hooks>>& all, const char* name, W
       extension::count::hook_failures.add();
       runtime::log::warn("hooks", "a hook failed", {{"hook", name}, {"error", e.what()}});
       what.refuse(100, "internal server error");
+    } catch (...) {
+      extension::count::hook_failures.add();
+      runtime::log::warn("hooks", "a hook failed",
+                         {{"hook", name}, {"error", "something that is no std::exception"}});
+      what.refuse(100, "internal server error");
     }
     if (what.refused()) return;
   }

@@ -148,6 +148,32 @@ inline void actors(fixture& f) {
     CHECK(abandoned(f, 1).empty());
   }
 
+  SUBCASE("given back but wanted it counts as left behind, at once or after its time, and doesn't go") {
+    CHECK_FALSE(write(f, 0, name, no_log, write_of(first, 1, mode::add, "x")).refused);
+    const auto other = claim(f, 0, "game:b", "one", ttl);
+    CHECK_FALSE(write(f, 0, "game:b", no_log, write_of(other, 1, mode::add, "y")).refused);
+    auto back = write_of(first, 0, mode::nothing, {});
+    back.release = true;
+    back.wanted = milliseconds{0};
+    back.life = f.unit();
+    CHECK_FALSE(write(f, 0, name, no_log, back).refused);
+    auto later = write_of(other, 0, mode::nothing, {});
+    later.release = true;
+    later.wanted = 4 * f.unit();
+    CHECK_FALSE(write(f, 0, "game:b", no_log, later).refused);
+    CHECK(abandoned(f, 1) == std::vector<std::string>{name});
+    f.advance(8 * f.unit());
+    CHECK(abandoned(f, 1) == std::vector<std::string>{name, "game:b"});
+    const auto next = claim(f, 2, name, "three", ttl);
+    REQUIRE(next.right.granted);
+    CHECK(next.log == std::vector<std::string>{"x"});
+    CHECK(abandoned(f, 1) == std::vector<std::string>{"game:b"});
+    auto over = write_of(next, 2, mode::add, "z");
+    over.release = true;
+    CHECK_FALSE(write(f, 2, name, no_log, over).refused);
+    CHECK(abandoned(f, 1) == std::vector<std::string>{"game:b"});
+  }
+
   SUBCASE("each write renews the lease") {
     for (std::uint64_t i = 1; i <= 3; ++i) {
       f.advance(4 * f.unit());

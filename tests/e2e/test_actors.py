@@ -2,12 +2,16 @@
 
 import asyncio
 import json
+import selectors
+import threading
+import time
 
 import pytest
 import pytest_asyncio
 from support.clients import client, publications, refused, subscribed
 from support.node import DidNotStart
 from support.plugins import plugin
+from support.slow import Slow
 from support.tokens import token
 from support.waiting import until
 from support.wire import CommandError
@@ -44,6 +48,7 @@ async def test_an_rpc_that_goes_nowhere_says_why(served, wire):
         ({"channel": 5}, 107),
         ("text", 107),
         ({"channel": ""}, 107),
+        ({"channel": "c:a", "idempotency_key": "k" * 129}, 107),
         ({"channel": "nowhere:x"}, 102),
         ({"channel": "c:not-subscribed"}, 103),
         ({"channel": "chat:a"}, 108),
@@ -184,6 +189,12 @@ async def test_hooks_refuse_change_answer_and_count(plexus, wire):
     await node.logged('hook="on_connect" error="broken hook"')
     hello = await wire(node, None)
     assert (await hello.connect(token("renamed")))["data"] == {"hello": "other"}
+    # Blocked is whom the hook made of it.
+    await node.api("block_user", user="other")
+    assert (await hello.closed())[0] == 3507
+    again = await wire(node, None)
+    again.start("connect", token=token("renamed"))
+    assert (await again.closed())[0] == 3507
 
     one = await wire(node, "ann")
     assert await code_of(one.subscribe("chat:forbidden")) == 1403
@@ -235,3 +246,59 @@ async def test_a_reload_that_names_an_unknown_actor_changes_nothing(served, wire
     one = await wire(served, "ann")
     await one.subscribe("c:a")
     assert (await one.call("rpc", method="counter.get", data={"channel": "c:a"}))["data"] == {"n": 0}
+
+
+async def test_a_game_of_a_hundred_goes_on_while_one_does_not_read(plexus):
+    """30 ticks a second for those who read; who doesn't gets the latest when he does."""
+    room = {"actor": "game", "subscribe": "user", "publish": "subscriber", "on_slow": "latest"}
+    node = await plexus({**config("sample", "game", game=room), "client": {"ping_interval": "0s"}})
+    players = [await asyncio.to_thread(Slow, node, "game:1", user=f"p{i}") for i in range(98)]
+    over = threading.Event()
+    reading = asyncio.create_task(asyncio.to_thread(read_all, [p.socket for p in players], over))
+    async with client(node.port, token=token("ann")) as ann:
+        watching = await subscribed(ann, "game:1")
+        late = await asyncio.to_thread(Slow, node, "game:1", user="late", receive_buffer=2048)
+        ticks = 0
+
+        async def see(fits):
+            nonlocal ticks
+            while True:
+                ticks += 1
+                now = (await publications(watching, 1))[0]["players"]
+                if fits(now):
+                    return now
+
+        await see(lambda players: len(players) == 100)
+        began, before = time.monotonic(), ticks
+        await see(lambda _: ticks == before + 60)
+        rate = 60 / (time.monotonic() - began)
+        print(f"{rate:.1f} ticks a second")
+        assert 20 < rate < 40
+        skipped = 0
+        while not skipped:
+            await see(lambda _: True)
+            skipped = await node.metric("plexus_publications_skipped_total")
+        await watching.publish({"dx": -1, "dy": 0})
+        await see(lambda players: players["ann"][0] == 0)
+        read = 1
+        while (await asyncio.to_thread(late.publication))[2]["players"].get("ann") != [0, 300]:
+            read += 1
+        print(f"{ticks} ticks, of which the late one read {read}")
+        assert read < ticks - 10
+        assert await node.metric("plexus_slow_clients_total") == 0
+        late.close()
+    over.set()
+    await reading
+    for each in players:
+        each.close()
+
+
+def read_all(sockets, over):
+    """Readers that keep up and don't look at what they get."""
+    with selectors.DefaultSelector() as ready:
+        for each in sockets:
+            each.setblocking(False)
+            ready.register(each, selectors.EVENT_READ)
+        while not over.is_set():
+            for key, _ in ready.select(0.1):
+                key.fileobj.recv(1 << 20)

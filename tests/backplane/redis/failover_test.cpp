@@ -162,11 +162,30 @@ TEST_CASE("replicated: acknowledged only once a replica has it, refused where th
   const auto alone = ask<appended>(f, [&](auto done) { f.node(0).append("c", long_log, what, std::move(done)); });
   CHECK_FALSE(alone.ok());
   CHECK(append(f, 0, "c", long_log, said("b")).at.offset == 1); // the refused one was not made
+  // So is what a channel actor changes, though it publishes nothing.
+  const auto right =
+      ask<actor_claim>(f, [&](auto done) { f.node(0).claim_actor("c", "one", 60s, std::move(done)); });
+  REQUIRE(right.ok());
+  actor_write change;
+  change.holder = "one";
+  change.token = right->right.token;
+  change.sequence = 1;
+  change.how = actor_write::mode::add;
+  change.facts = "x";
+  change.ttl = 60s;
+  change.replicated = true;
+  const auto changed = [&] {
+    return ask<actor_written>(f, [&](auto done) { f.node(0).write_actor("c", long_log, change, std::move(done)); })
+        .ok();
+  };
+  CHECK_FALSE(changed());
   server second{{"--replicaof", "127.0.0.1 " + std::to_string(first.port())}};
   for (int i = 0; i < 500 && first.number({"WAIT", "1", "100"}) < 1; ++i) std::this_thread::sleep_for(20ms);
   std::this_thread::sleep_for(1100ms); // the number of replicas is looked at once a second
   CHECK(append(f, 0, "c", long_log, what).at.offset == 2);
   CHECK(second.number({"XLEN", "plexus:{p0}:h:c"}) == 2);
+  CHECK(changed());
+  CHECK(second.number({"LLEN", "plexus:{p0}:b:c"}) == 1);
   second.pause();
   std::vector<outcome<appended>> answers;
   f.node(0).append("c", long_log, what, [&](auto how) { answers.push_back(std::move(how)); });

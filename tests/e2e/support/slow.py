@@ -12,7 +12,7 @@ from support.wire import TEXT, frame, handshake
 class Slow:
     """On a plain, blocking socket with small buffers. Publications are `{"n": number, ...}`."""
 
-    def __init__(self, node, *channels, receive_buffer=32768, **subscribe):
+    def __init__(self, node, *channels, receive_buffer=32768, user="slow", **subscribe):
         self.socket = socket.socket()
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.socket.settimeout(10)
@@ -24,7 +24,7 @@ class Slow:
         self._held = self._held.partition(b"\r\n\r\n")[2]
         self._bases = {}
         self._deltas = "delta" in subscribe
-        commands = [{"id": 1, "connect": {"token": token("slow")}}]
+        commands = [{"id": 1, "connect": {"token": token(user)}}]
         commands += [{"id": 2 + i, "subscribe": {"channel": c, **subscribe}} for i, c in enumerate(channels)]
         self.socket.sendall(frame(TEXT, "\n".join(map(json.dumps, commands)).encode()))
         replies = 0
