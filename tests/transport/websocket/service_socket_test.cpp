@@ -10,10 +10,10 @@ namespace {
 class echoing final : public socket_service {
 public:
   struct end final : socket_end {
-    explicit end(echoing& of, message_socket& with) : owner(of), socket(with) { owner.open = this; }
+    explicit end(echoing& of, message_socket& with) : owner(of), socket(with) { owner.current = this; }
     void on_message(std::string_view text) override { socket.send(text); }
     void on_timer() override {}
-    void on_gone() override { owner.open = nullptr; }
+    void on_gone() override { owner.current = nullptr; }
     echoing& owner;
     message_socket& socket;
   };
@@ -22,7 +22,7 @@ public:
   std::size_t max_waiting() const noexcept override { return 1'000'000; }
   std::unique_ptr<socket_end> open(message_socket& with) override { return std::make_unique<end>(*this, with); }
 
-  end* open = nullptr;
+  end* current = nullptr;
 };
 
 struct fixture : transport::testing::talking_world {
@@ -32,7 +32,7 @@ struct fixture : transport::testing::talking_world {
     const auto got = ask("GET /service HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                          "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n");
     REQUIRE(got.starts_with("HTTP/1.1 101 "));
-    REQUIRE(service->open != nullptr);
+    REQUIRE(service->current != nullptr);
   }
   ~fixture() { leave(); }
 
@@ -62,35 +62,35 @@ TEST_CASE_FIXTURE(fixture, "pings are answered; who floods with them and reads n
     return out;
   }();
   std::size_t most = 0;
-  for (int i = 0; i < 1000 && service->open; ++i) {
+  for (int i = 0; i < 1000 && service->current; ++i) {
     say(few);
-    if (service->open) most = std::max(most, service->open->socket.waiting());
+    if (service->current) most = std::max(most, service->current->socket.waiting());
   }
-  CHECK(service->open == nullptr);
+  CHECK(service->current == nullptr);
   CHECK(most < 100'000);
 }
 
 TEST_CASE_FIXTURE(fixture, "who asks and doesn't read is dropped at the service's bound") {
   const auto large = frame(text, std::string(60'000, 'x'));
   std::size_t most = 0;
-  for (int i = 0; i < 1000 && service->open; ++i) {
+  for (int i = 0; i < 1000 && service->current; ++i) {
     say(large);
-    if (service->open) most = std::max(most, service->open->socket.waiting());
+    if (service->current) most = std::max(most, service->current->socket.waiting());
   }
-  CHECK(service->open == nullptr);
+  CHECK(service->current == nullptr);
   CHECK(most > 500'000);
   CHECK(most <= 1'000'000);
 }
 
 TEST_CASE_FIXTURE(fixture, "who gives no sign of life for two pings is dropped") {
-  service->open->socket.ping();
-  service->open->socket.ping();
+  service->current->socket.ping();
+  service->current->socket.ping();
   say(frame(pong, ""));
-  service->open->socket.ping();
-  service->open->socket.ping();
+  service->current->socket.ping();
+  service->current->socket.ping();
   turn();
-  REQUIRE(service->open != nullptr);
-  service->open->socket.ping();
-  CHECK(service->open == nullptr);
+  REQUIRE(service->current != nullptr);
+  service->current->socket.ping();
+  CHECK(service->current == nullptr);
   CHECK(read().ends_with("no sign of life"));
 }
