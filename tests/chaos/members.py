@@ -21,26 +21,46 @@ def check_members(run, v):
                   f"{len(living[channel] - clients)} are missing")
 
 
-def gone_by(run, life):
-    """When a member whose connection ended must be gone everywhere."""
+def gone_by(run, life, viewer):
+    """When a member whose connection ended must be gone where `viewer`, a node, shows members."""
     bound = life.ended + (run.lease if life.killed else 0) + LEAVE + run.pause
-    for o in sorted(run.outages, key=lambda o: o.start):
-        # Members are only taken out after a lease of undisturbed connection: else all would flap after an outage.
-        if o.start <= bound and o.end > life.ended:
-            bound = max(bound, o.end + 2 * run.lease + LEAVE + run.pause)
+    away = [(o.start, o.end, ends_leases(run, o)) for o in run.outages if o.node in (None, life.node, viewer)]
+    away += [(start, end, long_without_renewal(run, end - start)) for start, end in nobody_there(run)]
+    for start, end, all_are_awaited in sorted(away):
+        if start <= bound and end > life.ended:
+            bound = max(bound, end + (run.lease if all_are_awaited else 0) + LEAVE + run.pause)
     return bound
 
 
+def ends_leases(run, outage):
+    """After it all nodes are given a lease to be back before anybody is taken for dead: else all would flap."""
+    same_server = outage.what in ("connections cut", "Redis frozen", "Redis: freeze")
+    return outage.node is None and (not same_server or long_without_renewal(run, outage.end - outage.start))
+
+
+def long_without_renewal(run, seconds):
+    """Half a lease; the last renewal was a while before, the next comes when the nodes are connected."""
+    return seconds + min(run.lease / 4, 1) + 0.3 > run.lease / 2
+
+
+def nobody_there(run):
+    """Times without a single node."""
+    spans = [(0.0, float("inf"))]
+    for node in {r.node for r in run.ready} | set(run.absent):
+        own = run.absent.get(node, [])
+        spans = [(max(a, c), min(b, d)) for a, b in spans for c, d in own if max(a, c) < min(b, d)]
+    return [s for s in spans if s[1] < float("inf")]
+
+
 def check_ghosts(run, v):
-    ended = {k: (life, gone_by(run, life)) for k, life in run.lives.items() if life.ended is not None}
     said = set()
     for s in run.seen:
         for client in s.clients:
-            life, bound = ended.get(client, (None, 0))
-            if life is None or s.channel not in life.rooms or s.at <= life.ended:
+            life = run.lives.get(client)
+            if life is None or life.ended is None or s.channel not in life.rooms or s.at <= life.ended:
                 continue
             v.ghost = max(v.ghost, s.at - life.ended)
-            if s.at > bound and (client, s.node) not in said:
+            if (client, s.node) not in said and s.at > gone_by(run, life, s.node):
                 said.add((client, s.node))
                 v.say("ghost", f"{s.node} shows {client} in {s.channel} {s.at - life.ended:.1f} s after its end")
 
@@ -76,7 +96,8 @@ def check_leaves(run, v):
                     check_flap(run, track, life, at, v)
             if life.ended is None or life.ended < first:
                 continue
-            bound = gone_by(run, life)
+            viewer = [e.node for e in track.events if isinstance(e, Subscribed) and e.at <= life.ended][-1]
+            bound = gone_by(run, life, viewer)
             if bound > run.ended or overlap(holes, life.ended - 0.5, bound):
                 continue
             v.counts["leaves due"] += 1

@@ -48,6 +48,22 @@ async def nodes_killed(world, seconds):
 
 
 @scenario(standalone())
+async def all_nodes_killed(world, seconds):
+    """kill -9 of all nodes at once; they come back before half a lease is over, or long after."""
+
+    async def one(turn):
+        world.hush()
+        for node in world.nodes:
+            await world.kill_node(node)
+        await asyncio.sleep(world.lease * (0.1 if turn % 2 == 0 else random.uniform(0.5, 1.2)))
+        await asyncio.gather(*(world.start_node(node) for node in world.nodes))
+        await asyncio.sleep(2.5)
+        world.speak()
+
+    await rounds(world, seconds, one)
+
+
+@scenario(standalone())
 async def nodes_stopped(world, seconds):
     """A rolling restart: SIGTERM, wait for its end, start, the next."""
 

@@ -276,6 +276,35 @@ def test_a_dead_member_stayed_beyond_the_lease():
     assert "ghost" in kinds(run)
 
 
+@pytest.mark.parametrize("outage, until", [
+    (Outage(11.0, 11.1, None, "connections cut"), 14.0),  # the lease and two seconds, as without it
+    (Outage(13.0, 13.2, None, "connections cut"), 15.2),
+    (Outage(11.0, 14.0, "n3", "cut off"), 14.0),  # neither its node nor the one that shows it
+    (Outage(11.0, 14.0, "n1", "cut off"), 16.0),
+    (Outage(11.0, 14.0, None, "Redis frozen"), 18.0),  # all leases are over with it
+    (Outage(11.0, 11.5, None, "Redis killed"), 15.5),  # another server: all are awaited
+])
+def test_an_outage_excuses_a_ghost_only_as_long_as_it_has_to(outage, until):
+    for later, kind in ((-0.1, set()), (0.1, {"ghost"})):
+        run = healthy()
+        track(run, channel="room:0").events.pop()
+        run.tracks = [t for t in run.tracks if not t.room]
+        run.outages = [outage]
+        run.ready = [r for r in run.ready if r.ready]
+        run.seen.append(Seen(until + later, "n1", "room:0", frozenset({"a1", "c1"})))
+        assert kinds(run) & {"ghost"} == kind
+
+
+def test_a_time_without_any_node_is_an_outage():
+    for back, excused in ((12.5, False), (16.0, True)):
+        run = healthy()
+        run.lease, run.outages = 8.0, []
+        run.lives["c1"].ended = 12.0
+        run.absent = {"n1": [(12.0, back)], "n2": [(12.0, back + 1)]}
+        run.seen = [Seen(23.0, "n1", "room:0", frozenset({"a1", "c1"}))]
+        assert ("ghost" not in kinds(run)) == excused
+
+
 def test_nobody_was_told_that_a_member_left():
     run = healthy()
     track(run, channel="room:0").events.pop()

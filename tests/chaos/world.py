@@ -162,7 +162,8 @@ class World:
 
     def _members_due(self):
         ends = [life.ended + (self.lease if life.killed else 0) for life in self.run.lives.values() if life.ended]
-        ends += [o.end + 2 * self.lease for o in self.run.outages]
+        ends += [o.end + self.lease for o in self.run.outages]
+        ends += [end + self.lease for own in self.run.absent.values() for _, end in own]
         return max(ends, default=0.0) + 2.3
 
     def _level(self):
