@@ -81,16 +81,52 @@ std::string json_text(std::string_view text) {
   return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
+/// Lines of one kind, and the numbers of those that had to go lately.
+struct row_of_lines {
+  std::deque<line> lines;
+  std::deque<std::uint64_t> gone;
+
+  void add(line l) {
+    lines.push_back(std::move(l));
+    if (lines.size() <= kept_lines) return;
+    gone.push_back(lines.front().number);
+    lines.pop_front();
+    if (gone.size() > most_gone) gone.pop_front();
+  }
+  [[nodiscard]] std::size_t gone_since(std::uint64_t after) const {
+    return static_cast<std::size_t>(gone.end() - std::upper_bound(gone.begin(), gone.end(), after));
+  }
+  static constexpr std::size_t most_gone = 10'000;
+};
+
+/// The first number of a process: beyond those of the one before, so that who goes on from there hears of all.
+std::uint64_t first_number() {
+  return static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch())
+          .count());
+}
+
 struct shelf {
   std::mutex mutex;
-  std::deque<line> lines;
-  std::uint64_t last = 0;
+  row_of_lines grave, other;
+  const std::uint64_t before = first_number();
+  std::uint64_t last = before;
   std::atomic<std::chrono::steady_clock::rep> all_until{0};
 };
 
 shelf& the_shelf() {
   static auto* s = new shelf; // threads may log until the very end
   return *s;
+}
+
+constexpr std::string_view ranks[] = {"trace", "debug", "info", "warn", "error", "slow"};
+
+std::size_t rank_of(std::string_view level) {
+  return static_cast<std::size_t>(std::find(std::begin(ranks), std::end(ranks), level) - std::begin(ranks));
+}
+
+bool is_grave(std::string_view level) {
+  return rank_of(level) >= rank_of("warn");
 }
 
 void keep(std::string_view how, std::string_view part, std::string_view event, fields what) {
@@ -104,8 +140,8 @@ void keep(std::string_view how, std::string_view part, std::string_view event, f
   auto& s = the_shelf();
   std::lock_guard guard(s.mutex);
   l.number = ++s.last;
-  s.lines.push_back(std::move(l));
-  if (s.lines.size() > kept_lines) s.lines.pop_front();
+  auto& row = is_grave(how) ? s.grave : s.other;
+  row.add(std::move(l));
 }
 
 constexpr std::string_view level_names[] = {"trace", "debug", "info", "warn", "error"};
@@ -120,13 +156,33 @@ std::atomic<config::log_level> level_now{config::log_level::info};
 
 } // namespace
 
-std::vector<line> recent(std::uint64_t after, std::size_t most) {
+recent_lines recent(std::uint64_t after, std::size_t most, std::string_view level) {
   auto& s = the_shelf();
   std::lock_guard guard(s.mutex);
-  std::vector<line> out;
-  for (auto i = s.lines.rbegin(); i != s.lines.rend() && i->number > after && out.size() < most; ++i)
-    out.push_back(*i);
-  std::reverse(out.begin(), out.end());
+  recent_lines out;
+  out.last = s.last;
+  const bool from_now = after == 0;
+  // Of the process before, or given by a clock that was put back.
+  if (after < s.before || after > s.last) after = s.before;
+  const auto wanted = rank_of(level);
+  // From the newest back, in the order in which they were written.
+  auto a = s.grave.lines.rbegin();
+  auto b = s.other.lines.rbegin();
+  const auto a_end = s.grave.lines.rend();
+  const auto b_end = is_grave(level) ? b : s.other.lines.rend();
+  while (a != a_end || b != b_end) {
+    const bool first = b == b_end || (a != a_end && a->number > b->number);
+    const auto& l = first ? *a++ : *b++;
+    if (l.number <= after) break;
+    if (rank_of(l.level) < wanted) continue;
+    if (out.lines.size() < most)
+      out.lines.push_back(l);
+    else
+      ++out.dropped;
+  }
+  std::reverse(out.lines.begin(), out.lines.end());
+  out.dropped += s.grave.gone_since(after) + (is_grave(level) ? 0 : s.other.gone_since(after));
+  if (from_now) out.dropped = 0;
   return out;
 }
 

@@ -48,9 +48,16 @@ struct line {
   std::vector<std::pair<std::string, std::string>> fields;
 };
 
+/// Of warnings, errors and what was slow; and as many of the other lines, which never push those out.
 inline constexpr std::size_t kept_lines = 500;
-/// Those with a number above `after`, the newest `most` of them. Any thread.
-std::vector<line> recent(std::uint64_t after, std::size_t most);
+struct recent_lines {
+  std::vector<line> lines;   ///< in the order in which they were written
+  std::uint64_t last = 0;    ///< what to give as `after` to go on
+  std::uint64_t dropped = 0; ///< written since `after`, but not kept or beyond `most`
+};
+/// Those with a number above `after`, of `level` or worse ("slow": that alone), the newest `most` of them. `after`
+/// 0: what was before isn't `dropped`. Numbers of a process that runs later are higher. Any thread.
+recent_lines recent(std::uint64_t after, std::size_t most, std::string_view level);
 /// Until then lines of every level that is written are kept. Any thread.
 void keep_all_until(std::chrono::steady_clock::time_point until);
 /// Something took longer than it should: kept for those who look, not written. Any thread.
