@@ -35,17 +35,30 @@ void append_packed(std::string& out, framing how, std::string_view packed) {
   out.append(packed);
 }
 
-void trace_emit(const protocol::broadcast& what) {
+/// To how many it goes, and for how many it is skipped.
+void trace_emit(const protocol::broadcast& what, const channel_fan_out& c) {
+  std::size_t to = 0, skipped = 0;
+  for (auto& g : c.groups) {
+    if (what.for_join_leave_only() && !g.form.kind.join_leave) continue;
+    (what.is_publication() && g.form.behind ? skipped : to) += g.members.size();
+  }
   auto& bytes = what.bytes(protocol::format::json);
-  runtime::trace::tell({"out",
-                        what.is_publication() ? "publication" : "join or leave",
-                        {},
-                        {},
-                        what.channel(),
-                        {},
-                        0,
-                        bytes.size(),
-                        bytes});
+  const auto kind = what.is_publication() ? "publication" : "join or leave";
+  const auto people = [](std::size_t n) { return std::to_string(n) + (n == 1 ? " subscriber" : " subscribers"); };
+  if (to > 0)
+    runtime::trace::tell(
+        {"out", kind, {}, {}, what.channel(), "to " + people(to), what.offset(), bytes.size(), bytes});
+  if (skipped > 0)
+    runtime::trace::tell(
+        {"decision",
+         "skipped",
+         {},
+         {},
+         what.channel(),
+         "for " + people(skipped) + " whose socket takes no more: they get the newest once it does",
+         what.offset(),
+         bytes.size(),
+         bytes});
 }
 
 /// Appends what the group's members get of a broadcast; compressed once for all loops, unless they have a window of
@@ -193,7 +206,7 @@ void fan_out_table::emit(const protocol::broadcast_ptr& what) {
   if (at == channels_.end()) return;
   auto& c = *at->second;
   auto publication = what->is_publication();
-  if (runtime::trace::on()) trace_emit(*what);
+  if (runtime::trace::on()) trace_emit(*what, c);
   if (publication && c.latest) {
     ++c.count;
     c.newest = what;

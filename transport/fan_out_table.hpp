@@ -140,6 +140,10 @@ public:
   [[nodiscard]] std::size_t channels() const noexcept { return channels_.size(); }
   /// Publications that one with latest-only delivery, and behind, was spared since it fell behind; else 0.
   [[nodiscard]] static std::uint32_t behind_by(const membership& m) noexcept;
+  /// Of its group: `behind` says that publications are skipped for it.
+  [[nodiscard]] static const fan_out_form& form_of(const membership& m) noexcept {
+    return m.channel->groups[m.group].form;
+  }
 
 private:
   struct hash {

@@ -3,6 +3,7 @@
 #include "actors/admin/params.hpp"
 #include "actors/admin/walk.hpp"
 #include "actors/runtime/trace.hpp"
+#include "transport/session.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -22,8 +23,8 @@ struct one_trace {
   trace_subject of;
   std::deque<seen_step> steps;
   std::uint64_t dropped = 0;
-  std::size_t place = 0; ///< where the client stood in its loop's list when it was looked for
-  trace_board::time_point look_again{};
+  std::size_t place = 0; ///< where the client stands in its loop's list, or where the search for it has come to
+  bool found = false, searching = false;
 };
 
 namespace {
@@ -52,33 +53,62 @@ json step_json(const seen_step& s) {
 
 /// The traces as one loop keeps them; on its thread.
 struct trace_board::on_loop final : runtime::trace::watcher {
-  explicit on_loop(const connection::client_list& known) : clients(known) {}
+  on_loop(const connection::client_list& known, transport::loop_transport& at) : clients(known), transport(at) {}
+
+  /// Whether the client gets what a step says is pushed (`out`), or it is skipped for it (`skipped`).
+  [[nodiscard]] bool gets(const connection::client& c, const runtime::trace::step& s) const {
+    const auto* session = transport.find(c.session());
+    if (!session) return false;
+    for (auto& m : session->memberships) {
+      if (m.channel->name != s.channel) continue;
+      const auto& form = transport::fan_out_table::form_of(m);
+      return s.kind == "skipped" ? form.behind : s.kind == "publication" ? !form.behind : form.kind.join_leave;
+    }
+    return false;
+  }
 
   /// Whether what is pushed to a channel reaches whom the trace is about.
-  [[nodiscard]] bool reaches(one_trace& t, std::string_view channel, std::string& client) const {
+  [[nodiscard]] bool reaches(const std::string& name, one_trace& t, const runtime::trace::step& s,
+                             std::string& client) {
     bool found = false;
     auto look = [&](const connection::client& c) {
       if (found) return;
-      c.each_subscription([&](const auto& s) { found = found || (s.open && s.channel == channel); });
+      found = gets(c, s);
       if (found) client = c.id();
     };
     if (!t.of.user.empty())
       clients.each_of(t.of.user, look);
-    else if (const auto* c = the_client(t))
+    else if (const auto* c = the_client(name, t))
       look(*c);
     return found;
   }
 
-  /// Null when it isn't on this loop. It stands where it stood before, most of the time; a search of the whole list
-  /// is made a few times a second at most.
-  [[nodiscard]] const connection::client* the_client(one_trace& t) const {
+  /// Null when it isn't on this loop, or is being looked for: it stands elsewhere in the list once others have
+  /// left. Ids are never used again, so where the list hasn't got it, it won't come.
+  [[nodiscard]] const connection::client* the_client(const std::string& name, one_trace& t) {
+    if (!t.found) return nullptr;
     if (t.place < clients.clients() && clients.at(t.place).id() == t.of.client) return &clients.at(t.place);
-    const auto now = std::chrono::steady_clock::now();
-    if (now < t.look_again) return nullptr;
-    t.look_again = now + std::chrono::milliseconds(200);
-    for (t.place = 0; t.place < clients.clients(); ++t.place)
-      if (clients.at(t.place).id() == t.of.client) return &clients.at(t.place);
+    begin_search(name, t);
     return nullptr;
+  }
+  void begin_search(const std::string& name, one_trace& t) {
+    t.found = false;
+    t.place = clients.clients();
+    if (!std::exchange(t.searching, true)) transport.next_turn([this, name] { search(name); });
+  }
+  /// Some at a time: there may be 100,000.
+  void search(const std::string& name) {
+    const auto at = traces.find(name);
+    if (at == traces.end()) return;
+    auto& t = at->second;
+    t.place = std::min(t.place, clients.clients());
+    for (std::size_t n = 0; n < 1000 && t.place > 0; ++n)
+      if (clients.at(--t.place).id() == t.of.client) {
+        t.found = true;
+        break;
+      }
+    t.searching = !t.found && t.place > 0;
+    if (t.searching) transport.next_turn([this, name] { search(name); });
   }
 
   void see(const runtime::trace::step& s) override {
@@ -87,7 +117,7 @@ struct trace_board::on_loop final : runtime::trace::watcher {
       const bool meant = !t.of.channel.empty()                       ? s.channel == t.of.channel
                          : !t.of.client.empty() && !s.client.empty() ? s.client == t.of.client
                          : !t.of.user.empty() && !s.client.empty()   ? s.user == t.of.user
-                         : s.what == "out" && !s.channel.empty()     ? reaches(t, s.channel, client)
+                         : is_push(s)                                ? reaches(name, t, s, client)
                                                                      : false;
       if (!meant) continue;
       seen_step kept{unix_microseconds(),
@@ -108,13 +138,19 @@ struct trace_board::on_loop final : runtime::trace::watcher {
     }
   }
 
+  /// To whoever has the channel; nobody is named.
+  static bool is_push(const runtime::trace::step& s) noexcept {
+    return !s.channel.empty() && s.client.empty() && (s.what == "out" || s.kind == "skipped");
+  }
+
   const connection::client_list& clients;
+  transport::loop_transport& transport;
   std::map<std::string, one_trace> traces;
 };
 
 trace_board::trace_board(const environment& env) : env_(env) {
   for (unsigned i = 0; i < env.loops.size(); ++i)
-    loops_.push_back(std::make_unique<on_loop>(env.clients.on(env.loops.at(i))));
+    loops_.push_back(std::make_unique<on_loop>(env.clients.on(env.loops.at(i)), *env.transports[i]));
 }
 
 trace_board::~trace_board() {
@@ -124,7 +160,10 @@ trace_board::~trace_board() {
 void trace_board::begin(const std::string& name, const trace_subject& of) {
   for (unsigned i = 0; i < loops_.size(); ++i)
     env_.loops.at(i).post([own = loops_[i].get(), name, of] {
-      own->traces.try_emplace(name, one_trace{of, {}, 0, 0, {}});
+      const auto [at, is_new] = own->traces.try_emplace(name);
+      if (!is_new) return;
+      at->second.of = of;
+      if (!of.client.empty()) own->begin_search(name, at->second);
       runtime::trace::current = own;
     });
 }

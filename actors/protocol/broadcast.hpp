@@ -39,6 +39,11 @@ public:
     return std::holds_alternative<join_push>(what_) || std::holds_alternative<leave_push>(what_);
   }
   [[nodiscard]] bool is_publication() const noexcept { return std::holds_alternative<publication_push>(what_); }
+  /// Of a publication that is logged; else 0.
+  [[nodiscard]] std::uint64_t offset() const noexcept {
+    const auto* made = std::get_if<publication_push>(&what_);
+    return made ? made->what->offset : 0;
+  }
   /// The whole push in a format, without the transport's framing. Forms other than `plain` differ for publications
   /// that were made for them; `data_form::delta` is the whole data where a delta would not be shorter.
   [[nodiscard]] const std::string& bytes(format f, data_form how = data_form::plain) const;

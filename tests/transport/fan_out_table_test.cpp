@@ -1,6 +1,7 @@
 // Who gets which bytes, with members that note what they are given.
 #include "transport/fan_out_table.hpp"
 
+#include "actors/runtime/trace.hpp"
 #include "transport/transport_metrics.hpp"
 
 #include <doctest/doctest.h>
@@ -175,6 +176,31 @@ TEST_CASE("who is behind gets the newest publication once it takes more") {
   s.publish("6");
   s.table.close_batches();
   CHECK(slow.frames().size() == 1);
+}
+
+TEST_CASE("a trace tells how many a publication went to, and for how many it was skipped") {
+  struct watcher final : runtime::trace::watcher {
+    void see(const runtime::trace::step& s) override {
+      seen.push_back(std::string(s.what) + " " + std::string(s.kind) + " " + std::to_string(s.number) + " " +
+                     std::string(s.why.substr(0, s.why.find(" whose"))));
+    }
+    std::vector<std::string> seen;
+  } all;
+  stage_of_one s;
+  member slow, quick;
+  s.table.add(slow, "c", latest);
+  s.table.add(quick, "c", {});
+  runtime::trace::current = &all;
+  s.publish("1");
+  s.table.put_behind(slow);
+  s.publish("2");
+  s.table.remove_all(quick);
+  s.publish("3");
+  runtime::trace::current = nullptr;
+  s.table.close_batches();
+  CHECK(all.seen ==
+        std::vector<std::string>{"out publication 1 to 2 subscribers", "out publication 2 to 1 subscriber",
+                                 "decision skipped 2 for 1 subscriber", "decision skipped 3 for 1 subscriber"});
 }
 
 TEST_CASE("nothing comes twice to who was behind while nothing was published") {
