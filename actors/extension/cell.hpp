@@ -76,6 +76,15 @@ public:
   [[nodiscard]] const member_map* members() const noexcept { return actor_ ? &actor_->members() : nullptr; }
   [[nodiscard]] const std::string& actor_name() const noexcept { return with_.actor_name; }
   [[nodiscard]] std::uint64_t commands() const noexcept { return commands_; }
+  /// Null until it serves.
+  [[nodiscard]] const instance* actor() const noexcept { return actor_.get(); }
+  [[nodiscard]] std::uint64_t lease_token() const noexcept { return token_; }
+  /// How long the lease holds if it isn't renewed; below 0: it is over.
+  [[nodiscard]] milliseconds lease_left() const {
+    return std::chrono::duration_cast<milliseconds>(lease_end_ - home_.now());
+  }
+  /// Commands that were taken and aren't answered.
+  [[nodiscard]] std::size_t unanswered() const noexcept { return unanswered_; }
 
 private:
   using clock = runtime::loop::clock;

@@ -253,6 +253,18 @@ void host::list(std::function<void(std::vector<actor_figures>)> done) {
                       });
 }
 
+void host::look(const std::string& channel, std::function<void(const std::optional<actor_view>&)> done) {
+  auto* back = runtime::loop::current();
+  auto& home = with_.loops.of(channel);
+  home.post([this, &home, back, channel, done = std::move(done)] {
+    auto seen = on_loop_[home.index()]->look(channel);
+    if (back)
+      back->post([done, seen = std::move(seen)] { done(seen); });
+    else
+      done(seen);
+  });
+}
+
 void host::apply(const std::shared_ptr<const config::settings>& settings) {
   {
     const std::lock_guard locked(lock_);

@@ -15,6 +15,7 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,6 +35,21 @@ struct actor_figures {
   std::string channel, actor;
   std::uint64_t commands = 0;
   std::size_t members = 0;
+  milliseconds lease_left{0};    ///< if it isn't renewed
+  std::uint64_t lease_token = 0; ///< what it writes under: rises with each owner
+};
+
+/// One in full.
+struct actor_view {
+  static constexpr std::size_t max_state = 65'536, most_members = 100;
+  actor_figures figures;
+  unsigned loop = 0;
+  std::string state;           ///< what the class shows of it: JSON text, or empty
+  std::string fault;           ///< it threw instead, or shows more than `max_state`
+  std::size_t state_bytes = 0; ///< of what is kept
+  std::size_t timers = 0;
+  std::size_t waiting = 0; ///< commands that aren't answered
+  std::vector<member> members;
 };
 
 class aside_pool;
@@ -81,6 +97,8 @@ public:
   void move(const std::string& channel, const std::string& to_uid, std::function<void(std::string)> done);
   /// On each loop; `done` on the calling one.
   void list(std::function<void(std::vector<actor_figures>)> done);
+  /// The one of this channel, if it lives here. Any loop; `done` on the calling one.
+  void look(const std::string& channel, std::function<void(const std::optional<actor_view>&)> done);
   void apply(const std::shared_ptr<const config::settings>& settings);
 
   /// A question of another node: `respond` once. Any loop.

@@ -133,6 +133,10 @@ public:
   /// The object couldn't be made again after a handler failed: what wasn't taken yet has not happened.
   [[nodiscard]] bool broken() const noexcept { return broken_; }
 
+  /// What the class shows of its state; throws what it throws.
+  [[nodiscard]] std::string inspect() const { return object_ ? object_->inspect() : std::string(); }
+  [[nodiscard]] std::size_t timers() const noexcept { return timers_.size(); }
+
   [[nodiscard]] const std::string& name() const noexcept { return channel_; }
   [[nodiscard]] const member_map& members() const override { return members_; }
   [[nodiscard]] std::size_t state_size() const noexcept { return base_.size() + changes_size_; }

@@ -39,6 +39,7 @@ public:
   void leave_all(stop_reason why, runtime::task done);
   void move(const std::string& channel, const std::string& to, std::function<void(std::string)> done);
   void list(std::vector<actor_figures>& to) const;
+  [[nodiscard]] std::optional<actor_view> look(const std::string& channel) const;
   void apply(const std::shared_ptr<const config::settings>& settings);
   void alive_changed();
 

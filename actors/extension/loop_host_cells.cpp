@@ -257,10 +257,48 @@ void loop_host::move(const std::string& channel, const std::string& to, std::fun
   p.here->leave(stop_reason::moved, move_time);
 }
 
+namespace {
+
+actor_figures figures_of(const cell& c) {
+  return {c.channel(),    c.actor_name(), c.commands(), c.members() ? c.members()->size() : 0,
+          c.lease_left(), c.lease_token()};
+}
+
+} // namespace
+
 void loop_host::list(std::vector<actor_figures>& to) const {
   for (const auto& [channel, p] : posts_)
-    if (p.here && p.here->members())
-      to.push_back({channel, p.here->actor_name(), p.here->commands(), p.here->members()->size()});
+    if (p.here && p.here->members()) to.push_back(figures_of(*p.here));
+}
+
+std::optional<actor_view> loop_host::look(const std::string& channel) const {
+  const auto at = posts_.find(channel);
+  const auto* actor = at == posts_.end() || !at->second.here ? nullptr : at->second.here->actor();
+  if (!actor) return std::nullopt;
+  const auto& c = *at->second.here;
+  actor_view out;
+  out.figures = figures_of(c);
+  out.loop = home_.index();
+  out.state_bytes = actor->state_size();
+  out.timers = actor->timers();
+  out.waiting = c.unanswered();
+  for (const auto& [client, who] : actor->members()) {
+    if (out.members.size() == actor_view::most_members) break;
+    out.members.push_back(who);
+  }
+  try {
+    out.state = actor->inspect();
+    if (out.state.size() > actor_view::max_state) {
+      out.fault = "it shows " + std::to_string(out.state.size()) + " bytes, more than " +
+                  std::to_string(actor_view::max_state);
+      out.state.clear();
+    }
+  } catch (const std::exception& why) {
+    out.fault = why.what();
+  } catch (...) {
+    out.fault = "it threw something";
+  }
+  return out;
 }
 
 void loop_host::apply(const std::shared_ptr<const config::settings>& settings) {

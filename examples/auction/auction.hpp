@@ -15,6 +15,7 @@ public:
   void on_publication(plexus::publishing& p) override;
   void on_call(plexus::call& c) override;
   void on_timer(std::string_view name) override;
+  [[nodiscard]] std::string inspect() const override { return lot(); }
 
 private:
   void open(plexus::call& c);

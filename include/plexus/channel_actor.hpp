@@ -218,6 +218,10 @@ public:
   virtual void apply(std::string_view /*change*/) {}
   [[nodiscard]] virtual bool logs_changes() const noexcept { return false; }
 
+  /// What inspection shows of the state (the admin page, `plexus admin actor`): JSON text of your choice, up to 64 kB;
+  /// empty: nothing. Called between two handlers, and only while an operator looks. Leave secrets out.
+  [[nodiscard]] virtual std::string inspect() const { return {}; }
+
   // For whoever runs the actor.
   void bind(detail::actor_context* to) noexcept { context_ = to; }
 

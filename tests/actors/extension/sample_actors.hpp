@@ -40,6 +40,12 @@ public:
     ++n_;
     publish(json::write("seen", n_));
   }
+  /// Of state, members and time, as a class may.
+  [[nodiscard]] std::string inspect() const override {
+    if (n_ == 13) throw std::runtime_error("13 isn't shown");
+    if (n_ == 14) return std::string(100'000, 'x');
+    return json::write("n", n_, "members", static_cast<std::int64_t>(members().size()));
+  }
   void on_call(call& c) override {
     const json::object in(c.data);
     if (c.verb == "add") {
