@@ -100,6 +100,10 @@ public:
     std::size_t pending = 0;   ///< steps that wait
   };
   [[nodiscard]] figures measure() const;
+  /// The server it is connected to; empty: none. On the loop's thread, as is `ask_server`.
+  [[nodiscard]] std::string server() const;
+  /// Asks that server with INFO for `section`; `done` with its words, or empty ones where it didn't answer.
+  void ask_server(const std::string& section, std::function<void(std::string)> done);
   /// Closes both connections, as a network would. For tests.
   void cut() { doubt(0, "cut"); }
 

@@ -379,6 +379,18 @@ partition::figures partition::measure() const {
   return figures_;
 }
 
+std::string partition::server() const {
+  return phase_ == phase::up ? to_string(commands_->where()) : std::string();
+}
+
+void partition::ask_server(const std::string& section, std::function<void(std::string)> done) {
+  if (phase_ != phase::up) return done({});
+  commands_->send({"INFO", section}, [done = std::move(done)](const answer_ptr& a) {
+    const reply r(a);
+    done(r.is_error() ? std::string() : std::string(r.text()));
+  });
+}
+
 health partition::check() const {
   const std::lock_guard locked(health_lock_);
   return health_;

@@ -5,6 +5,7 @@
 #include "backplane/redis/slots.hpp"
 
 #include <algorithm>
+#include <map>
 
 namespace plexus::backplane::redis {
 
@@ -39,7 +40,8 @@ redis_backplane::redis_backplane(runtime::loop& home, const options& with, liste
     home_(home),
     run_(run),
     uid_(with.uid.empty() ? make_nonce(22) : with.uid),
-    connect_timeout_(with.connect_timeout) {
+    connect_timeout_(with.connect_timeout),
+    lease_(with.times.lease) {
   partition::setup common;
   common.uid = uid_;
   common.node_name = with.node_name;
@@ -272,6 +274,78 @@ std::vector<runtime::metrics::sample> redis_backplane::samples() const {
       {"plexus_backplane_inbox_entries", "Batches of other nodes that wait in this node's inbox.",
        static_cast<double>(inbox), false},
       {"plexus_backplane_pending", "Steps that wait to be sent to Redis.", static_cast<double>(pending), false}};
+}
+
+milliseconds redis_backplane::lease_age() const {
+  milliseconds age{0};
+  for (const auto& each : partitions_) age = std::max(age, each->measure().lease_age);
+  return age;
+}
+
+/// What servers say to a look, until all have answered or the time is over.
+struct redis_backplane::looking final : runtime::timer {
+  std::map<std::string, server> servers;
+  std::function<void(std::vector<server>)> done;
+  std::size_t left = 1;
+  redis_backplane* of = nullptr;
+
+  void one() {
+    if (--left == 0) finish();
+  }
+  void finish() {
+    auto tell = std::exchange(done, nullptr);
+    if (!tell) return;
+    disarm();
+    std::vector<server> all;
+    for (auto& [address, each] : servers) all.push_back(std::move(each));
+    tell(std::move(all));
+    auto& looks = of->looks_;
+    const auto own = std::find_if(looks.begin(), looks.end(), [this](auto& l) { return l.get() == this; });
+    // Whoever called may still be in it.
+    of->home_.defer([kept = std::move(*own)] {});
+    looks.erase(own);
+  }
+  void expired() override { finish(); }
+};
+
+void redis_backplane::look(milliseconds patience, std::function<void(std::vector<server>)> done) {
+  auto* back = runtime::loop::current();
+  home_.post([this, patience, back, done = std::move(done)]() mutable {
+    auto all = std::make_shared<looking>();
+    all->of = this;
+    looks_.push_back(all);
+    all->done = [back, done = std::move(done)](std::vector<server> got) {
+      back->post([done, got = std::move(got)] { done(got); });
+    };
+    home_.arm(*all, home_.now() + patience);
+    const auto ask = [all](partition& p, const char* section, std::string server::*to) {
+      ++all->left;
+      p.ask_server(section, [all, to, at = p.server()](std::string text) {
+        if (!all->done) return; // too late
+        all->servers[at].*to = std::move(text);
+        all->one();
+      });
+    };
+    for (const auto& each : partitions_) {
+      const auto address = each->server();
+      const auto [at, is_new] = all->servers.try_emplace(address);
+      auto& s = at->second;
+      s.address = address;
+      ++s.partitions;
+      const auto now = each->measure();
+      s.lease_age = std::max(s.lease_age, now.lease_age);
+      s.inbox += now.inbox;
+      s.pending += now.pending;
+      if (auto how = each->check(); !how.ready && s.ready) {
+        s.ready = false;
+        s.message = how.message;
+      }
+      if (!is_new || address.empty()) continue;
+      ask(*each, "memory", &server::memory);
+      ask(*each, "commandstats", &server::commands);
+    }
+    all->one();
+  });
 }
 
 void redis_backplane::sync(answer<nothing> done) {

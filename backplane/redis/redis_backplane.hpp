@@ -74,6 +74,23 @@ public:
   /// still; nothing is called behind it.
   void farewell(const std::function<void()>& done);
 
+  /// A primary, as this node sees it.
+  struct server {
+    std::string address; ///< empty: of partitions that have no connection
+    unsigned partitions = 0;
+    bool ready = true;
+    std::string message;       ///< why not
+    milliseconds lease_age{0}; ///< the oldest renewal of this node's leases there
+    std::size_t inbox = 0;     ///< entries that wait in this node's inboxes there
+    std::size_t pending = 0;
+    std::string memory, commands; ///< what it says to INFO; empty where it didn't
+  };
+  /// Any loop; `done` on the calling one, at the latest after `patience`, with what was heard until then.
+  void look(milliseconds patience, std::function<void(std::vector<server>)> done);
+  [[nodiscard]] milliseconds lease_time() const noexcept { return lease_; }
+  /// Since the oldest of this node's leases was renewed. Any thread.
+  [[nodiscard]] milliseconds lease_age() const;
+
   /// For a scrape; any thread.
   [[nodiscard]] std::vector<runtime::metrics::sample> samples() const;
 
@@ -88,12 +105,14 @@ private:
   void push(const std::string& channel, step what);
 
   struct start_state;
+  struct looking;
   runtime::loop& home_;
   executor run_;
   std::string uid_;
-  milliseconds connect_timeout_;
+  milliseconds connect_timeout_, lease_;
   std::shared_ptr<start_state> starting_;
   std::vector<std::unique_ptr<partition>> partitions_;
+  std::vector<std::shared_ptr<looking>> looks_; ///< on the home loop
 };
 
 } // namespace plexus::backplane::redis
