@@ -49,7 +49,14 @@ std::variant<config::reload_plan, std::string> node::parts::read_again() {
 // In a container the first process is the container: when it ends, its successor ends too.
 void node::parts::start_successor() {
   constexpr pid_t first_process = 1;
-  if (now != phase::serving || successor->under_way()) return;
+  if (now != phase::serving && now != phase::drained) {
+    runtime::log::warn("node", "the node is stopping: no successor is started");
+    return;
+  }
+  if (successor->under_way()) {
+    runtime::log::warn("node", "a successor is being started already");
+    return;
+  }
   if (::getpid() == first_process) {
     runtime::log::warn("node", "this is a container's first process: replace the container, not the program in it");
     return;
@@ -60,12 +67,12 @@ void node::parts::start_successor() {
       runtime::log::error("node", "the successor doesn't serve; this node goes on", {{"why", why}});
       return;
     }
-    if (now != phase::serving) return;
     notify_service_manager("MAINPID=" + std::to_string(who));
     runtime::log::info("node", "the successor serves", {{"pid", who}});
+    // Also where this node was told to stop meanwhile: both would accept, and this one answers 503.
     public_port->stop();
     if (internal_port) internal_port->stop();
-    drain(true);
+    if (now == phase::serving || now == phase::drained) drain(true);
   };
   successor->start(public_port->descriptor(), internal_port ? internal_port->descriptor() : -1, heard);
 }
