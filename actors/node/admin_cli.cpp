@@ -23,7 +23,7 @@ namespace {
 constexpr std::chrono::seconds to_answer{15};
 
 struct admin_options {
-  std::string file, url, secret_file, token, ca, every = "2s";
+  std::string file, url, secret_file, token, token_file, ca, every = "2s";
   std::vector<std::string> set;
   bool as_json = false, unchecked = false, watch = false, once = false;
   std::string method;
@@ -51,12 +51,12 @@ std::string first_line(const std::string& file) {
 
 /// `name=value`: JSON where it is some, else the text itself.
 json read_params(const std::vector<std::string>& words) {
-  static const std::set<std::string, std::less<>> texts{"user", "client", "channel", "reason",
-                                                        "say",  "search", "node",    "pattern"};
+  static const std::set<std::string, std::less<>> texts{"user",   "client", "channel", "reason", "say",
+                                                        "search", "node",   "pattern", "to"};
   auto out = json::object();
   for (auto& word : words) {
     const auto mark = word.find('=');
-    if (mark == 0 || mark == std::string::npos) throw admin_fault("\"" + word + "\": expected NAME=VALUE");
+    if (mark == 0 || mark == std::string::npos) throw admin_usage("\"" + word + "\": expected NAME=VALUE");
     const auto name = word.substr(0, mark), value = word.substr(mark + 1);
     auto parsed = texts.contains(name) ? json(json::value_t::discarded) : json::parse(value, nullptr, false);
     out[name] = parsed.is_discarded() ? json(value) : std::move(parsed);
@@ -67,7 +67,8 @@ json read_params(const std::vector<std::string>& words) {
 /// A connection that is signed in.
 class terminal {
 public:
-  terminal(const std::string& url, const json& who, const admin_options& o) : client_(url, o.ca, o.unchecked) {
+  terminal(const std::string& url, const json& who, const std::string& ca, bool unchecked) :
+      client_(url, ca, unchecked) {
     ask("auth", who);
   }
 
@@ -90,6 +91,9 @@ public:
   static json result(json answer) {
     if (auto error = answer.find("error"); error != answer.end()) {
       auto why = "error " + (*error)["code"].dump() + ": " + printable((*error)["message"].get<std::string>());
+      const auto refused = error->value("refused", json::object());
+      for (auto& [node, fault] : refused.items())
+        why += ", " + printable(node) + ": " + printable(fault.value("message", ""));
       for (auto& s : error->value("silent", json::array()))
         why += ", no answer from " + printable(s.get<std::string>());
       throw admin_fault(why);
@@ -133,7 +137,6 @@ std::size_t columns() {
 
 int run_top(terminal& to, const admin_options& o) {
   const auto every = config::parse_duration(o.every);
-  if (!every || every->count() < 100) throw admin_fault("--every: expected a duration such as \"2s\"");
   const bool screen = ::isatty(STDOUT_FILENO) == 1 && !o.as_json && !o.once;
   for (;;) {
     auto nodes = to.ask("nodes", json::object());
@@ -172,8 +175,10 @@ admin_cli::admin_cli(CLI::App& app, reader read) : parts_(std::make_unique<parts
     to.add_option("--url", o.url, "another node: ws://HOST:PORT or wss://HOST:PORT");
     to.add_option("--secret-file", o.secret_file, "a file with the secret in its first line");
     to.add_option("--token", o.token, "a JWT with the claim `admin` instead of the secret");
+    to.add_option("--token-file", o.token_file,
+                  "a file with the JWT in its first line: arguments are seen by others");
     to.add_option("--ca", o.ca, "a PEM file to check the certificate against");
-    to.add_flag("--unchecked", o.unchecked, "take any certificate");
+    to.add_flag("--unchecked", o.unchecked, "take any certificate; so it is for this machine's own node");
     to.add_flag("--json", o.as_json, "print JSON, one line an answer");
     to.add_option("--every", o.every, "how often to look again")->capture_default_str();
   };
@@ -183,7 +188,8 @@ admin_cli::admin_cli(CLI::App& app, reader read) : parts_(std::make_unique<parts
   parts_->admin->add_flag("--watch", o.watch, "go on and print each change");
   parts_->admin
       ->add_option("METHOD", o.method,
-                   "nodes, past, connections, connection, channels, channel, actors, backplane, logs, trace, "
+                   "nodes, past, connections, connection, channels, channel, blocked, actors, actor, backplane, "
+                   "logs, trace, "
                    "audit; disconnect, unsubscribe, publish, block_user, unblock_user, log_level, reload, "
                    "drain, undrain, move (these want reason=WHY)")
       ->required();
@@ -204,16 +210,29 @@ int admin_cli::run() {
   try {
     json who;
     auto url = o.url;
+    // Before anybody is asked.
+    if (const auto every = config::parse_duration(o.every); !every || every->count() < 100)
+      throw admin_usage("--every: expected a duration of 100ms or more, such as \"2s\"");
+    (void)read_params(o.with);
+    bool unchecked = o.unchecked;
     if (!o.token.empty()) who = {{"token", o.token}};
+    if (!o.token_file.empty()) who = {{"token", first_line(o.token_file)}};
     if (!o.secret_file.empty()) who = {{"secret", first_line(o.secret_file)}};
     if (url.empty() || who.is_null()) {
       auto settings = parts_->read(o.file, o.set);
       if (!settings) return 2;
+      // The configuration says that the node is on this machine. Its certificate is for the name that clients use.
+      if (url.empty()) unchecked = unchecked || o.ca.empty();
       if (url.empty()) url = address_of(*settings);
+      if (who.is_null() && settings->admin_secret.empty())
+        throw admin_fault("the configuration has no admin.secret: give --secret-file, --token-file or --token");
       if (who.is_null()) who = {{"secret", settings->admin_secret}};
     }
-    terminal to(url, who, o);
+    terminal to(url, who, o.ca, unchecked);
     return parts_->top->parsed() ? run_top(to, o) : run_request(to, o);
+  } catch (const admin_usage& why) {
+    std::cerr << "plexus: " << why.what() << "\n";
+    return 2;
   } catch (const admin_fault& why) {
     std::cerr << "plexus: " << why.what() << "\n";
     return 1;

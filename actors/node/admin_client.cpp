@@ -33,7 +33,7 @@ place read_url(std::string url) {
   if (url.starts_with("wss://"))
     out.secure = true;
   else if (!url.starts_with("ws://"))
-    throw admin_fault("--url: expected ws://HOST:PORT or wss://HOST:PORT");
+    throw admin_usage("--url: expected ws://HOST:PORT or wss://HOST:PORT");
   url.erase(0, out.secure ? 6 : 5);
   url = url.substr(0, url.find('/'));
   const auto colon = url.rfind(':');
@@ -45,7 +45,7 @@ place read_url(std::string url) {
   }
   if (url.starts_with('[') && url.ends_with(']')) url = url.substr(1, url.size() - 2);
   out.host = url;
-  if (out.host.empty() || out.port.empty()) throw admin_fault("--url: expected ws://HOST:PORT or wss://HOST:PORT");
+  if (out.host.empty() || out.port.empty()) throw admin_usage("--url: expected ws://HOST:PORT or wss://HOST:PORT");
   return out;
 }
 

@@ -13,6 +13,11 @@ struct admin_fault : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// The command line's fault.
+struct admin_usage : admin_fault {
+  using admin_fault::admin_fault;
+};
+
 class admin_client {
 public:
   /// Connects. `url`: `ws://HOST:PORT` or `wss://HOST:PORT`; with `wss` the certificate is checked against `ca`, or

@@ -169,9 +169,14 @@ std::string trace_lines(const json& steps) {
 } // namespace
 
 std::string printable(const std::string& from) {
-  std::string out = from;
-  for (auto& c : out)
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
+  std::string out;
+  for (std::size_t i = 0; i < from.size(); ++i) {
+    const auto c = static_cast<unsigned char>(from[i]);
+    // U+0080 to U+009F are controls too, in UTF-8 two bytes.
+    const bool c1 = c == 0xC2 && i + 1 < from.size() && static_cast<unsigned char>(from[i + 1]) < 0xA0;
+    out.push_back(c < 0x20 || c == 0x7f || c1 ? '?' : from[i]);
+    i += c1 ? 1 : 0;
+  }
   return out;
 }
 
@@ -191,6 +196,11 @@ std::string show_answer(const std::string& method, const json& result) {
     out = trace_lines(result["steps"]);
   else
     return result.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
+  if (auto dropped = result.find("dropped"); dropped != result.end() && *dropped != 0)
+    out += dropped->dump() + " more were dropped\n";
+  if (auto refused = result.find("refused"); refused != result.end())
+    for (auto& [node, why] : refused->items())
+      out += "refused by " + printable(node) + ": " + text(why, "message") + "\n";
   if (auto silent = result.find("silent"); silent != result.end() && !silent->empty()) {
     out += "no answer in time from:";
     for (auto& s : *silent) out += " " + printable(s.get<std::string>());

@@ -48,6 +48,9 @@ async def test_with_a_url_and_a_secret_file_or_a_token(watched, tmp_path):
     (tmp_path / "secret").write_text(SECRET + "\n")
     code, out, _ = await run("admin", "--url", url, "--secret-file", str(tmp_path / "secret"), "nodes")
     assert code == 0 and "e2e" in out
+    (tmp_path / "token").write_text(token("ann", admin="read") + "\n")
+    code, out, _ = await run("admin", "--url", url, "--token-file", str(tmp_path / "token"), "--json", "nodes")
+    assert code == 0 and json.loads(out)["nodes"][0]["node"] == "e2e"
     code, out, _ = await run("admin", "--url", url, "--token", token("ann", admin="read"), "--json", "nodes")
     assert code == 0 and json.loads(out)["nodes"][0]["node"] == "e2e"
 
@@ -59,8 +62,17 @@ async def test_what_goes_wrong_is_one_sentence(watched, node):
     assert code == 1 and "admin.secret" in errors
     code, _, errors = await run("admin", "--url", "ws://127.0.0.1:1", "--token", "x", "nodes")
     assert code == 1 and errors.count("\n") == 1
-    code, _, errors = await run("admin", *where(watched), "nodes", "x")
-    assert code == 1 and "NAME=VALUE" in errors
+    for words in (["nodes", "x"], ["--every", "zz", "nodes"], ["--url", "http://x", "--token", "x", "nodes"]):
+        code, _, errors = await run("admin", *where(watched), *words)
+        assert code == 2 and errors.count("\n") == 1, errors
+
+
+async def test_the_nodes_own_tls_on_this_machine(secure):
+    node = await secure({"admin": {"secret": SECRET}}, internal=False)
+    code, out, errors = await run("admin", *where(node), "nodes")
+    assert code == 0 and "e2e" in out, errors
+    code, _, errors = await run("admin", "--url", f"wss://127.0.0.1:{node.port}", "--token", "x", "nodes")
+    assert code == 1 and "TLS" in errors
 
 
 async def test_a_watch_goes_on_until_it_is_ended(watched, wire):
