@@ -64,7 +64,8 @@ def watching(harness, args, say):
             pairs.append(rates["watched"] / rates["alone"])
             say(f"watching, pair {pair + 1}: {rates['watched']:,.0f} watched, {rates['alone']:,.0f} alone, ratio {pairs[-1]:.3f}")
     harness.stop(server)
-    ratio = median(pairs)
+    # Judged by the node's own CPU time: deliveries a second swing by more than the target on most machines.
     cpu = median(by_cpu["watched"]) / median(by_cpu["alone"])
-    return [{"name": f"fan-out while {len(WATCHED)} admin clients watch (by CPU time {cpu:.3f})", "unit": "of it alone", "plexus": ratio,
-             "limit": None, "ratio": None, "target": f">= {TARGET}", "met": None}]  # shown, not judged: it lies within the noise of most machines
+    return [{"name": f"deliveries by CPU second while {len(WATCHED)} admin clients watch {min(args.connections, room):,} connections "
+                     f"(deliveries a second: {median(pairs):.3f})",
+             "unit": "of them alone", "plexus": cpu, "limit": None, "ratio": None, "target": f">= {TARGET}", "met": cpu >= TARGET}]

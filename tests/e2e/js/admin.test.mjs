@@ -10,7 +10,7 @@ import { after, afterEach, before, describe, test } from 'node:test';
 import { chromium } from 'playwright-core';
 import WebSocket from 'ws';
 
-import { connected_client, disconnect_all, event, jwt, root, seconds_from_now, start_node, subscribed } from './support.mjs';
+import { connected_client, disconnect_all, event, jwt, plugin, root, seconds_from_now, start_node, subscribed } from './support.mjs';
 
 const program = process.env.PLEXUS_CHROMIUM || '/usr/bin/chromium';
 const pictures = process.env.PLEXUS_SCREENSHOTS || join(root, 'build/screenshots');
@@ -43,14 +43,17 @@ async function fill(node, count) {
 
 describe('the inspection page', { timeout: 600000 }, () => {
   let node, browser, profile, sockets = [];
+  const settings = { node: { name: 'node-a' }, admin: { secret: admin_secret },
+    plugins: [plugin('sample')],
+    client: { ping_interval: '0s' }, // the crowd says nothing more
+    channels: { namespaces: { chat: { subscribe: 'user', publish: 'user', presence: true, history_size: 100, history_ttl: '1h' },
+      counted: { subscribe: 'user', publish: 'subscriber', actor: 'counter' } } } };
   let contexts = [];
 
   before(async () => {
     assert.ok(existsSync(program), `there is no browser at ${program}`);
     await mkdir(pictures, { recursive: true });
-    node = await start_node({ node: { name: 'node-a' }, admin: { secret: admin_secret },
-      client: { ping_interval: '0s' }, // the crowd says nothing more
-      channels: { namespaces: { chat: { subscribe: 'user', publish: 'user', presence: true, history_size: 100, history_ttl: '1h' } } } });
+    node = await start_node(settings);
     sockets = await fill(node, crowd);
     profile = await mkdtemp(join(tmpdir(), 'plexus-chromium-'));
     browser = await chromium.launch({ executablePath: program, args: [...flags, `--disk-cache-dir=${profile}`],
@@ -198,21 +201,80 @@ describe('the inspection page', { timeout: 600000 }, () => {
     assert.deepEqual(page.faults, []);
   });
 
+  test('the actor of a channel, with what its class shows', async () => {
+    const client = await connected_client(node, 'ann');
+    await subscribed(client, 'counted:lot');
+    await client.rpc('counter.add', { channel: 'counted:lot', n: 5 });
+    const page = await visit({ where: '#/channel/counted%3Alot', colorScheme: 'dark' });
+    await page.click('#channel-facts a:has-text("counter")');
+    await page.waitForSelector('#actor-shows');
+    assert.deepEqual(JSON.parse(await page.textContent('#actor-shows')), { n: 5, members: 1 });
+    assert.match(await page.textContent('#actor-facts'), /Lease.*holds/);
+    await picture(page, 'actor-dark');
+    assert.deepEqual(page.faults, []);
+  });
+
+  test('block a user, see who is blocked, and let the user in again', async () => {
+    const client = await connected_client(node, 'mallory');
+    const page = await visit({ where: `#/connection/${client.id}` });
+    const gone = event(client, 'disconnected', { ms: 30000 });
+    await page.click('[data-action=block_user]');
+    await page.fill('#confirm [name=reason]', 'spam');
+    await page.click('#confirm-go');
+    assert.equal((await gone).code, 3507);
+    await page.keyboard.press('g');
+    await page.keyboard.press('b');
+    await page.waitForSelector('.list tr[data-key=mallory]');
+    await picture(page, 'blocked-light');
+    await page.click('.list tr[data-key=mallory] [data-action=unblock_user]');
+    await page.fill('#confirm [name=reason]', 'was a mistake');
+    await page.click('#confirm-go');
+    await page.waitForSelector('.list tr.empty');
+    disconnect_all();
+    await connected_client(node, 'mallory');
+    assert.deepEqual(page.faults, []);
+  });
+
+  test('names that mean something to addresses and patterns lead where they should', async () => {
+    const client = await connected_client(node, 'ann');
+    for (const channel of ['chat:a&b+c', 'chat:?x', 'chat:s*r', 'chat:a/b']) {
+      await subscribed(client, channel);
+      const page = await visit({ where: `#/channel/${encodeURIComponent(channel)}` });
+      await page.waitForSelector('#channel-nodes tr[data-node]');
+      assert.equal(await page.textContent('h1'), channel);
+      await page.click('text=Who is subscribed');
+      await page.waitForFunction(() => document.querySelector('.matched').dataset.matched === '1');
+      assert.deepEqual(page.faults, []);
+    }
+  });
+
   test('on a phone nothing is cut off', async () => {
     const client = await connected_client(node, 'ann');
     await subscribed(client, 'chat:lobby');
     for (const colorScheme of ['light', 'dark']) {
       const page = await visit({ viewport: phone, colorScheme });
-      for (const where of ['overview', 'connections', 'channels', 'nodes', 'node/node-a', 'channel/chat%3Alobby', `connection/${client.id}`, 'logs', 'audit']) {
+      for (const where of ['overview', 'connections', 'channels', 'nodes', 'node/node-a', 'channel/chat%3Alobby', `connection/${client.id}`, 'blocked', 'actor/counted%3Alot', 'logs', 'audit']) {
         await page.evaluate((to) => { location.hash = `#/${to}`; }, where);
         await page.waitForFunction((name) => document.querySelector('#main').dataset.page === name, where.split('/')[0]);
         await page.waitForSelector({ overview: '#tiles .tile', connections: '.list tr[data-key]', channels: '.list tbody tr', nodes: '#nodes tr[data-node]',
-          'node/node-a': '#backplane .facts', 'channel/chat%3Alobby': '#channel-nodes tr', logs: '#log-lines', audit: '#audit-lines li' }[where] || '#subscriptions tr');
+          'node/node-a': '#backplane .facts', 'channel/chat%3Alobby': '#channel-nodes tr', blocked: '.list tbody tr', 'actor/counted%3Alot': '#main .problem, #actor-facts dl', logs: '#log-lines', audit: '#audit-lines li' }[where] || '#subscriptions tr');
         await fits(page);
         if (['overview', 'connections', 'node/node-a'].includes(where)) await picture(page, `${where.replace('/', '-')}-phone-${colorScheme}`);
       }
       assert.deepEqual(page.faults, []);
     }
+  });
+
+  test('who is signed in with a secret that was changed is asked for the new one', async () => {
+    const page = await visit();
+    await node.reload({ ...settings, admin: { secret: 'another one' } });
+    await page.waitForSelector('#sign-in-note .problem');
+    assert.equal(await page.isVisible('#frame'), false);
+    await node.reload(settings);
+    await page.fill('#secret', admin_secret);
+    await page.click('#sign-in-go');
+    await page.waitForSelector('#state[data-state=open]');
+    assert.equal(await page.isVisible('#frame'), true);
   });
 
   test('drain the node, and take it back', async () => {

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -17,6 +18,14 @@ export const remove = (folder) => rm(folder, { recursive: true, force: true, max
 
 export const root = process.env.PLEXUS_ROOT || join(dirname(fileURLToPath(import.meta.url)), '../../..');
 const binary = process.env.PLEXUS_BIN || join(root, 'build/plexus');
+
+/// The path of lib<name>.so, of the build that the node is of.
+export function plugin(name) {
+  const places = [process.env.PLEXUS_TEST_PLUGINS, join(dirname(binary), '../../tests'), join(root, 'build/release/tests')];
+  const found = places.filter(Boolean).map((p) => join(p, `lib${name}.so`)).find((p) => existsSync(p));
+  assert.ok(found, `lib${name}.so is in none of ${places}`);
+  return found;
+}
 
 export const secret = 'end-to-end-hmac-secret-of-enough-length';
 export const api_key = 'end-to-end-api-key';
@@ -126,6 +135,13 @@ export async function start_node(settings = {}, { file, args = [], env = {} } = 
         assert.equal(replies.length, commands.length);
         for (const reply of replies) assert.ok(reply.publish, JSON.stringify(reply));
       }
+    },
+    /// Reads these settings instead, as after SIGHUP.
+    async reload(changed) {
+      const before = log.length;
+      await writeFile(config, JSON.stringify(with_defaults(changed)));
+      child.kill('SIGHUP');
+      await eventually(async () => log.slice(before).includes('configuration read again'), Boolean, 'the reload');
     },
     /// As a machine that loses power.
     async kill() {

@@ -40,7 +40,7 @@ export function act({ title, text, method, params, fields = [], danger = false, 
       go.disabled = true;
       try {
         const result = await admin.request(method, given);
-        toast(`${title}: done${result?.connections !== undefined ? `, ${result.connections} connection${result.connections === 1 ? '' : 's'}` : ''}.`);
+        toast(`${title}: ${outcome(result)}.`);
         finish(result);
       } catch (error) {
         go.disabled = false;
@@ -52,6 +52,15 @@ export function act({ title, text, method, params, fields = [], danger = false, 
     box.showModal();
     (form.querySelector('input:not([name=reason]),select,textarea') || reason).focus();
   });
+}
+
+/// What came of it, and who has said nothing or no.
+export function outcome(result) {
+  const words = ['done'];
+  if (result?.connections !== undefined) words.push(`${result.connections} connection${result.connections === 1 ? '' : 's'}`);
+  if (result?.silent?.length) words.push(`no answer from ${result.silent.join(', ')}`);
+  for (const [node, why] of Object.entries(result?.refused || {})) words.push(`refused by ${node}: ${why.message}`);
+  return words.join(', ');
 }
 
 let fade;

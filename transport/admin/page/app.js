@@ -2,6 +2,8 @@
 import { admin } from './socket.js';
 import { $, el, problem, replace, to } from './dom.js';
 import { show_overview } from './overview.js';
+import { show_actor } from './actor.js';
+import { show_blocked } from './blocked.js';
 import { show_channel, show_channels } from './channels.js';
 import { show_connection, show_connections } from './connections.js';
 import { show_audit, show_logs } from './logs.js';
@@ -9,9 +11,9 @@ import { show_node, show_nodes } from './nodes.js';
 import { show_trace } from './trace.js';
 
 const pages = { overview: show_overview, connections: show_connections, connection: show_connection, channels: show_channels,
-  channel: show_channel, nodes: show_nodes, node: show_node, logs: show_logs, audit: show_audit, trace: show_trace };
-const tabs = { connection: 'connections', channel: 'channels', node: 'nodes', trace: 'connections' };
-const keys = { o: 'overview', c: 'connections', h: 'channels', n: 'nodes', l: 'logs', a: 'audit' };
+  channel: show_channel, nodes: show_nodes, node: show_node, actor: show_actor, blocked: show_blocked, logs: show_logs, audit: show_audit, trace: show_trace };
+const tabs = { connection: 'connections', channel: 'channels', node: 'nodes', actor: 'channels', trace: 'connections' };
+const keys = { o: 'overview', c: 'connections', h: 'channels', n: 'nodes', b: 'blocked', l: 'logs', a: 'audit' };
 
 // ---------------------------------------------------------------------------------------------------- the way
 
@@ -20,10 +22,12 @@ let leave = null;
 function go() {
   leave?.();
   leave = null;
-  const parts = location.hash.replace(/^#\/?/, '').split('/').filter(Boolean).map((p) => {
+  // Names are escaped, so a question mark begins what is asked for.
+  const [path, asked_for = ''] = location.hash.replace(/^#\/?/, '').split('?', 2);
+  const parts = path.split('/').filter(Boolean).map((p) => {
     try { return decodeURIComponent(p); } catch { return p; }
   });
-  const query = parts.length && parts[parts.length - 1].startsWith('?') ? Object.fromEntries(new URLSearchParams(parts.pop())) : {};
+  const query = Object.fromEntries(new URLSearchParams(asked_for));
   const [name = 'overview', ...rest] = parts;
   const page = pages[name] || pages.overview;
   const tab = tabs[name] || name;
@@ -41,6 +45,15 @@ function go() {
 
 const kept = 'plexus-admin';
 
+function leave_page() {
+  leave?.();
+  leave = null;
+  sessionStorage.removeItem(kept);
+  $('frame').hidden = true;
+  $('sign-in').hidden = false;
+  $('main').replaceChildren();
+}
+
 async function sign_in(secret, quiet) {
   replace($('sign-in-note'));
   $('sign-in-go').disabled = true;
@@ -52,7 +65,7 @@ async function sign_in(secret, quiet) {
     $('who').textContent = `${hello.node} · ${hello.access === 'write' ? 'may act' : 'may look'}`;
     go();
   } catch (error) {
-    sessionStorage.removeItem(kept);
+    if (error.code === 101) sessionStorage.removeItem(kept);
     admin.sign_out();
     if (!quiet) replace($('sign-in-note'), problem(error.code === 101 ? new Error('That is not the secret.') : error));
     $('sign-in').hidden = false;
@@ -69,13 +82,14 @@ $('sign-in-form').addEventListener('submit', (event) => {
   if (secret) sign_in(secret, false);
 });
 $('sign-out').addEventListener('click', () => {
-  leave?.();
-  leave = null;
-  sessionStorage.removeItem(kept);
+  leave_page();
   admin.sign_out();
-  $('frame').hidden = true;
-  $('sign-in').hidden = false;
-  $('main').replaceChildren();
+});
+// While the page was open: the secret was changed, the token has ended.
+admin.addEventListener('refused', () => {
+  if ($('frame').hidden) return; // the form says so itself
+  leave_page();
+  replace($('sign-in-note'), problem(new Error('What you signed in with does not hold any more.')));
 });
 admin.addEventListener('state', ({ detail }) => {
   $('state').dataset.state = detail;
@@ -96,7 +110,7 @@ async function look(text) {
       admin.request('nodes')].map((p) => p.catch(() => null)));
     if (mine !== asked) return;
     for (const c of people?.connections || []) found.push(['connection', c.user || 'no name', `${c.client.slice(0, 8)} on ${c.node}`, to('connection', c.client)]);
-    if (people && people.matched > 1) found.push(['all', `${people.matched} connections`, `that match “${text}”`, to('connections', `?search=${encodeURIComponent(text)}`)]);
+    if (people && people.matched > 1) found.push(['all', `${people.matched} connections`, `that match “${text}”`, to('connections', { search: text })]);
     for (const c of channels?.channels || []) found.push(['channel', c.channel, `${c.subscribers} subscribers`, to('channel', c.channel)]);
     for (const n of nodes?.nodes || []) if (n.node.includes(text)) found.push(['node', n.node, n.state, to('node', n.node)]);
   }

@@ -3,7 +3,7 @@
 import { admin } from './socket.js';
 import { action_button } from './actions.js';
 import { paged_table } from './table.js';
-import { bytes, count, day_clock, el, exact, facts, link, problem, replace, silent_note, span, to } from './dom.js';
+import { bytes, count, day_clock, el, exact, exactly, facts, link, problem, replace, missing_note, span, to } from './dom.js';
 
 export function show_channels(root, query) {
   const table = new paged_table({
@@ -41,7 +41,7 @@ export function show_channel(root, _query, channel) {
   const show_payloads = el('label.check', {}, el('input', { type: 'checkbox', id: 'payloads', change: (e) => { payloads = e.target.checked; watch(); } }),
     'show payloads');
   replace(root, el('h1', {}, channel), note, el('div.buttons', {}, link('Trace this channel', 'trace', 'channel', channel),
-    link('Who is subscribed', 'connections', `?channel=${channel}`),
+    link('Who is subscribed', 'connections', { channel: exactly(channel) }),
     action_button('Publish', { title: 'Publish', method: 'publish', params: { channel }, label: 'Publish',
       text: `To everyone in ${channel}, on every node.`, fields: [{ name: 'data', label: 'Data, as JSON', kind: 'area', value: '{}' }] })),
   figures, el('h2', {}, 'What each node has seen'), seen, el('h2', {}, 'Members'), members,
@@ -49,7 +49,7 @@ export function show_channel(root, _query, channel) {
 
   const draw = (result, error) => {
     if (error) { replace(note, problem(error)); return; }
-    replace(note, silent_note(result.silent));
+    replace(note, missing_note(result));
     const top = result.history?.position?.offset ?? null;
     const o = result.options;
     replace(figures, facts([
@@ -58,7 +58,7 @@ export function show_channel(root, _query, channel) {
       ['Position in the backplane', top === null ? 'no history' : `${exact(top)} · ${result.history.position.epoch}`],
       ['History', o.history_size ? `${exact(o.history_size)} publications for ${span(o.history_ttl / 1000)}` : 'none'],
       ['Presence', o.presence ? 'kept' : 'not kept'], ['Slow readers', o.on_slow], ['Durability', o.durability],
-      ['Channel actor', o.actor],
+      ['Channel actor', o.actor ? link(o.actor, 'actor', channel) : ''],
     ]));
     replace(seen, el('div.table-box', {}, el('table', {}, el('thead', {}, el('tr', {}, ['Node', 'Subscribers', 'Position', 'Beside the backplane', 'Publications', 'State'].map((h) => el('th', { scope: 'col' }, h)))),
       el('tbody', {}, result.nodes.filter((n) => n.in_use).map((n) => {

@@ -2,7 +2,7 @@
 import { admin } from './socket.js';
 import { action_button } from './actions.js';
 import { paged_table } from './table.js';
-import { bytes, count, day_clock, el, exact, facts, link, ms, problem, replace, silent_note, since, to } from './dom.js';
+import { bytes, count, day_clock, el, exact, facts, link, ms, problem, replace, missing_note, since, to } from './dom.js';
 
 const short = (id) => id.slice(0, 8);
 
@@ -55,7 +55,7 @@ export function show_connection(root, _query, client) {
       if (last) body.dataset.gone = 'true';
       return;
     }
-    replace(note, silent_note(result.silent));
+    replace(note, missing_note(result));
     const c = result.connection;
     body.classList.remove('gone');
     const first = !last;

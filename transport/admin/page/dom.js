@@ -63,8 +63,11 @@ export const day_clock = (unix_ms) => new Date(unix_ms).toLocaleString('en-GB', 
   hour: '2-digit', minute: '2-digit', second: '2-digit' });
 export const since = (unix_seconds) => span(Date.now() / 1000 - unix_seconds);
 
-/// A link within the page: its parts are escaped.
-export const to = (...parts) => '#/' + parts.map((p) => encodeURIComponent(p)).join('/');
+/// A link within the page: its parts are escaped. The last one may be an object: what to ask for there.
+export const to = (...parts) => '#/' + parts.filter((p) => typeof p !== 'object').map((p) => encodeURIComponent(p)).join('/')
+  + parts.filter((p) => typeof p === 'object').map((p) => `?${new URLSearchParams(p)}`).join('');
+/// A name as a pattern that means it alone.
+export const exactly = (name) => (/[*?]/.test(name) ? name.replace(/[*]/g, '?') : name);
 export const link = (text, ...parts) => el('a', { href: to(...parts) }, text);
 
 /// A list of names and values.
@@ -83,5 +86,13 @@ export function silent_note(names) {
   return el('p.silent', { role: 'status', 'data-silent': names.join(' ') },
     `No answer in time from ${names.join(', ')}: what is shown is without ${names.length === 1 ? 'it' : 'them'}.`);
 }
+
+/// And those that refused, with their words.
+export function refused_note(refused) {
+  const all = Object.entries(refused || {});
+  return all.length ? el('p.silent', { role: 'status', 'data-refused': all.map(([n]) => n).join(' ') },
+    `Refused by ${all.map(([n, why]) => `${n}: ${why.message}`).join('; ')}.`) : null;
+}
+export const missing_note = (result) => [silent_note(result.silent), refused_note(result.refused)];
 
 export const problem = (error) => el('p.problem', { role: 'alert' }, error.message || String(error));

@@ -3,7 +3,7 @@ import { admin } from './socket.js';
 import { action_button } from './actions.js';
 import { meter } from './charts.js';
 import { judge } from './overview.js';
-import { bytes, clock, count, el, exact, facts, link, ms, problem, replace, silent_note, span } from './dom.js';
+import { bytes, clock, count, el, exact, facts, link, ms, problem, replace, missing_note, span } from './dom.js';
 
 const head = (...names) => el('thead', {}, el('tr', {}, names.map((n) => el('th', { scope: 'col' }, n))));
 const box = (...table) => el('div.table-box', {}, el('table', {}, ...table));
@@ -13,7 +13,7 @@ export function show_nodes(root) {
   replace(root, el('h1', {}, 'Nodes'), note, list);
   return admin.watch('nodes', {}, '2s', (result, error) => {
     if (error) { replace(note, problem(error)); return; }
-    replace(note, silent_note(result.silent));
+    replace(note, missing_note(result));
     const nodes = result.nodes.sort((a, b) => a.node.localeCompare(b.node));
     replace(list, box(head('Node', 'State', 'Connections', '', 'Memory', 'Load', 'Largest lag', 'Up', 'Version'),
       el('tbody', {}, nodes.map((n) => {
@@ -38,7 +38,7 @@ export function show_node(root, _query, name) {
     if (now === drawn) return;
     drawn = now;
     const node = name;
-    replace(buttons, link('Its connections', 'connections', `?node=${name}`),
+    replace(buttons, link('Its connections', 'connections', { node: name }),
       n.state === 'drained'
         ? action_button('Undo the drain', { title: 'Undo the drain', method: 'undrain', params: { node }, label: 'Take clients again',
           text: `${name} takes clients again. Those who have left come back as balancers send them.` })
@@ -52,7 +52,7 @@ export function show_node(root, _query, name) {
   const mine = { node: name };
   const ends = [admin.watch('nodes', mine, '1s', (result, error) => {
     if (error) { replace(note, problem(error)); return; }
-    replace(note, silent_note(result.silent));
+    replace(note, missing_note(result));
     const n = result.nodes[0];
     draw_buttons(n);
     const [state, words] = judge(n);
@@ -61,6 +61,7 @@ export function show_node(root, _query, name) {
       ['Channels', exact(n.channels)], ['Up', span(n.uptime)], ['Version', n.version], ['Memory', bytes(n.memory)],
       ['Load of the machine', n.load.map((l) => l.toFixed(2)).join(' ')], ['Messages out', `${count(n.figures.messages_out)}/s`],
       ['Publish to write', `p50 ${ms(n.figures.publish_p50 * 1000)}, p99 ${ms(n.figures.publish_p99 * 1000)}`],
+      ['Lease in the backplane', n.lease ? `${n.lease.seconds} s, renewed ${n.lease.renewed.toFixed(1)} s ago` : ''],
       ['Log level', n.log_level], ['Process', String(n.pid)], ['Node id', n.uid],
     ]));
     replace(loops, box(head('Loop', 'Lag', 'Clients', 'Sockets', 'Channels', 'Inbox', 'Actors to run', 'Timers'), el('tbody', {}, n.loops.map((l) =>
@@ -75,7 +76,7 @@ export function show_node(root, _query, name) {
       box(head('Kind', 'Loop', 'Runs', 'Time', 'Longest'), rows(a.kinds, (k) => [el('td', {}, k.kind), el('td.number', {}, String(k.loop)), el('td.number', {}, count(k.runs)), el('td.number', {}, us(k.total_us)), el('td.number', {}, us(k.longest_us))])),
       box(head('Slowest', '', 'Loop', 'Took'), rows(a.slowest.slice(0, 10), (s) => [el('td', {}, s.kind), el('td', {}, name_of(s)), el('td.number', {}, String(s.loop)), el('td.number', {}, us(s.took_us))])),
       box(head('Longest mailboxes', '', 'Messages'), a.mailboxes.length ? rows(a.mailboxes.slice(0, 10), (m) => [el('td', {}, m.kind), el('td', {}, name_of(m)), el('td.number', {}, exact(m.mailbox))]) : el('tbody', {}, el('tr.empty', {}, el('td', { colSpan: 3 }, 'All are empty.')))),
-      a.channel_actors_count ? box(head(`Channel actors (${exact(a.channel_actors_count)})`, 'Actor', 'Commands', 'Members', ''), rows(a.channel_actors, (c) => [el('td', {}, link(c.channel, 'channel', c.channel)), el('td', {}, c.actor), el('td.number', {}, exact(c.commands)), el('td.number', {}, exact(c.members)),
+      a.channel_actors_count ? box(head(`Channel actors (${exact(a.channel_actors_count)})`, 'Actor', 'Commands', 'Members', ''), rows(a.channel_actors, (c) => [el('td', {}, link(c.channel, 'actor', c.channel)), el('td', {}, c.actor), el('td.number', {}, exact(c.commands)), el('td.number', {}, exact(c.members)),
         el('td', {}, action_button('Move', { title: 'Move', method: 'move', params: { channel: c.channel }, label: 'Move it', text: `The actor of ${c.channel} goes on on another node.`, fields: [{ name: 'to', label: 'To the node' }] }))])) : null));
   }), admin.watch('backplane', mine, '2s', (result) => {
     if (!result) return;
@@ -85,6 +86,11 @@ export function show_node(root, _query, name) {
       ['Kind', b.kind], ['Servers', b.servers],
       ...times.map(([n, t]) => [n.replace(/^plexus_backplane_|_seconds$/g, '').replaceAll('_', ' '), `p50 ${ms(t.p50 * 1000)}, p99 ${ms(t.p99 * 1000)}`]),
       ...Object.entries(b.figures).filter(([, v]) => v !== 0).map(([n, v]) => [n.replace(/^plexus_backplane_|_total/g, '').replaceAll('_', ' '), count(v)])]),
+    b.primaries.length ? box(head('Server', 'State', 'Partitions', 'Lease renewed', 'Inbox', 'To be sent', 'Memory', 'Script calls', 'Mean', 'Failed'), el('tbody', {}, b.primaries.map((s) => el('tr', { 'data-primary': s.address },
+      el('td', {}, s.address || 'not connected'), el('td', {}, el('span.state', { 'data-state': s.ready ? 'good' : 'bad' }, s.ready ? 'ready' : s.message)), el('td.number', {}, exact(s.partitions)),
+      el('td.number', {}, `${s.lease_renewed.toFixed(1)} s ago`), el('td.number', {}, exact(s.inbox)), el('td.number', {}, exact(s.pending)),
+      el('td.number', {}, s.max_memory ? `${bytes(s.memory)} of ${bytes(s.max_memory)}` : bytes(s.memory)), el('td.number', {}, count(s.scripts?.evalsha?.calls)),
+      el('td.number', {}, s.scripts?.evalsha?.mean_us == null ? '–' : ms(s.scripts.evalsha.mean_us / 1000)), el('td.number', {}, count(s.scripts?.evalsha?.failed)))))) : null,
     b.last_errors.length ? el('ol.lines', {}, b.last_errors.slice(-10).reverse().map((e) => el('li', {}, el('time', {}, clock(e.time)), e.event))) : el('p.quiet', {}, 'Nothing has gone wrong lately.'));
   })];
   return () => ends.forEach((end) => end());

@@ -1,7 +1,7 @@
 // What one can leave on a wall: is all well, how much is going on, the last hour in small charts, each node in a card.
 import { admin } from './socket.js';
 import { chart, meter } from './charts.js';
-import { bytes, count, el, ms, problem, replace, silent_note, span, to } from './dom.js';
+import { bytes, count, el, ms, problem, replace, missing_note, span, to } from './dom.js';
 
 const charts = [
   ['clients', 'Connections', count],
@@ -38,7 +38,7 @@ export function show_overview(root) {
 
   const end_nodes = admin.watch('nodes', {}, '2s', (result, error) => {
     if (error) { replace(note, problem(error)); return; }
-    replace(note, silent_note(result.silent));
+    replace(note, missing_note(result));
     const nodes = result.nodes.sort((a, b) => a.node.localeCompare(b.node));
     const sum = (pick) => nodes.reduce((all, n) => all + (pick(n) || 0), 0);
     const most = (pick) => Math.max(0, ...nodes.map((n) => pick(n) || 0));
@@ -62,9 +62,17 @@ export function show_overview(root) {
   });
 
   const lines = new Map();
+  // The whole hour at first, then what came since.
+  const hour = 3600 * 1000;
   const end_past = admin.watch('past', {}, '10s', (result) => {
     if (!result) return;
-    for (const n of result.nodes) lines.set(n.node, n);
+    for (const n of result.nodes) {
+      const known = lines.get(n.node);
+      const newest = known?.samples.length ? known.samples[known.samples.length - 1][0] : 0;
+      const samples = [...(known?.samples || []), ...n.samples.filter((s) => s[0] > newest)];
+      const now = samples.length ? samples[samples.length - 1][0] : 0;
+      lines.set(n.node, { ...n, samples: samples.filter((s) => s[0] > now - hour) });
+    }
     let now = Date.now();
     for (const n of lines.values()) if (n.samples.length) now = Math.max(now, n.samples[n.samples.length - 1][0]);
     for (const [name, c] of drawn) {

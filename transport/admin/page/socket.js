@@ -16,6 +16,7 @@ export class admin_socket extends EventTarget {
   #secret = '';
   #tries = 0;
   #wanted = false;
+  #timer = 0;
   state = 'closed';
   hello = null;
 
@@ -28,6 +29,7 @@ export class admin_socket extends EventTarget {
 
   sign_out() {
     this.#wanted = false;
+    clearTimeout(this.#timer);
     this.#secret = '';
     this.#watches.clear();
     this.#socket?.close(1000);
@@ -44,7 +46,9 @@ export class admin_socket extends EventTarget {
     url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
     url.hash = '';
     const socket = new WebSocket(url);
+    const before = this.#socket;
     this.#socket = socket;
+    if (before) this.#lost(before);
     return new Promise((done, fail) => {
       socket.onopen = () => {
         // A token has two dots in it; the secret is told as it is.
@@ -56,31 +60,45 @@ export class admin_socket extends EventTarget {
           for (const watch of this.#watches.values()) this.#begin(watch);
           done(result);
         }, (error) => {
-          this.#wanted = false;
+          // Only the node's no to the secret is one for good: too many attempts may be those of others.
+          if (error.code === 101) {
+            this.#wanted = false;
+            this.dispatchEvent(new CustomEvent('refused', { detail: error }));
+          }
           fail(error);
         });
       };
-      socket.onmessage = (event) => this.#take(JSON.parse(event.data));
+      socket.onmessage = (event) => { if (socket === this.#socket) this.#take(JSON.parse(event.data)); };
       socket.onclose = () => {
-        for (const one of this.#waiting.values()) one.fail(new Error('the connection was lost'));
-        this.#waiting.clear();
-        this.#set('closed');
+        this.#lost(socket);
         fail(new Error('the node does not answer'));
+        if (socket !== this.#socket) return; // another one has taken its place
+        this.#set('closed');
         if (this.#wanted) this.#again();
       };
     });
   }
 
+  /// Nobody answers any more what was asked on this one.
+  #lost(socket) {
+    for (const [id, one] of this.#waiting) {
+      if (one.socket !== socket) continue;
+      this.#waiting.delete(id);
+      one.fail(new Error('the connection was lost'));
+    }
+  }
+
   #again() {
     this.#tries += 1;
     const pause = Math.min(10000, 250 * 2 ** this.#tries) * (0.5 + Math.random() / 2);
-    setTimeout(() => { if (this.#wanted && this.state === 'closed') this.#open().catch(() => {}); }, pause);
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => { if (this.#wanted && this.state === 'closed') this.#open().catch(() => {}); }, pause);
   }
 
   #send(method, params) {
     const id = this.#next++;
     return new Promise((done, fail) => {
-      this.#waiting.set(id, { done, fail });
+      this.#waiting.set(id, { done, fail, socket: this.#socket });
       this.#socket.send(JSON.stringify({ id, [method]: params }));
     });
   }
@@ -106,7 +124,9 @@ export class admin_socket extends EventTarget {
   #begin(watch) {
     watch.id = this.#next++;
     const { id } = watch;
-    this.#waiting.set(id, { done() {}, fail: (error) => watch.on(null, error) });
+    // A lost connection begins it again; that is no answer.
+    const socket = this.#socket;
+    this.#waiting.set(id, { done() {}, fail: (error) => { if (error instanceof refused) watch.on(null, error); }, socket });
     this.#socket.send(JSON.stringify({ id, watch: { request: { [watch.method]: watch.params }, interval: watch.interval } }));
   }
 

@@ -1,6 +1,6 @@
 // A list that the server pages: whatever its length, one page is here. Up and down (or j and k) move, Enter opens.
 import { admin } from './socket.js';
-import { el, exact, problem, replace, silent_note } from './dom.js';
+import { el, exact, problem, replace, missing_note } from './dom.js';
 
 /// `columns`: [{name, sort, cell(row), number, wide}]; `open(row)`: where a row leads.
 export class paged_table {
@@ -58,7 +58,7 @@ export class paged_table {
 
   #show(result) {
     this.next = result.next;
-    replace(this.note, silent_note(result.silent));
+    replace(this.note, missing_note(result));
     const rows = result[this.list];
     const chosen = this.body.querySelector('tr.chosen')?.dataset.key;
     replace(this.body, rows.map((row) => {

@@ -1,7 +1,7 @@
 // The live trace of a connection, a user or a channel: what came in, what was decided and why, what went out. It
 // begins with this page and ends with it.
 import { admin } from './socket.js';
-import { bytes, clock_ms, el, exact, link, problem, replace, silent_note } from './dom.js';
+import { bytes, clock_ms, el, exact, link, problem, replace, missing_note } from './dom.js';
 
 const most = 1000;
 const arrows = { in: '→ in', out: '← out', decision: '● decided' };
@@ -18,7 +18,7 @@ export function show_trace(root, _query, subject, name) {
     end?.();
     end = admin.watch('trace', { [subject]: name, payloads: payloads.checked }, '250ms', (result, error) => {
       if (error) { replace(note, problem(error)); return; }
-      replace(note, silent_note(result.silent));
+      replace(note, missing_note(result));
       dropped += result.dropped;
       seen += result.steps.length;
       status.textContent = `${exact(seen)} steps${dropped ? `, ${exact(dropped)} more than could be kept were dropped` : ''}`;
