@@ -78,6 +78,7 @@ void partition::on_noticed(const step& of, answer<nothing>& done, const reply& r
 }
 
 void partition::on_notices(const step& of, const reply& r) {
+  if (!to_put_.empty()) return; // asked for before the generation began: not whole yet, and asked for again
   std::vector<notice> all;
   for (std::size_t i = 2; i < r.size(); ++i)
     if (auto one = decode_notice(r[i].text())) all.push_back(std::move(*one));
