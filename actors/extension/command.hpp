@@ -17,9 +17,10 @@ struct answer {
   std::string data;       ///< JSON text or empty
   bool later = false;     ///< not yet: the actor will answer by the ticket
   bool published = false; ///< a publish: it has a position of its own
+  bool anew = false;      ///< as it is kept: the data was too large for that, and is asked for anew
   template <class S>
   void state(S& s) {
-    s(code, message, data, later, published);
+    s(code, message, data, later, published, anew);
   }
 };
 

@@ -224,6 +224,7 @@ private:
   void settle(const command& what, extension::answer out, std::size_t before, time_point now);
   enum class seen_as : std::uint8_t { never, answered, straggler };
   seen_as seen(const command& what, time_point now);
+  extension::answer said_anew(const command& what, time_point now);
   void enter(const member& who);
   /// The last of its user: true.
   bool leave(std::string_view client);

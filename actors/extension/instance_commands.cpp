@@ -8,6 +8,9 @@ namespace plexus::extension {
 
 namespace {
 
+/// Bytes of a subscribe's reply that are kept until its node has it.
+constexpr std::size_t most_kept_picture = 16'384;
+
 extension::answer refused(const request& by) {
   return {by.code(), by.message(), {}, false, false};
 }
@@ -31,12 +34,31 @@ instance::seen_as instance::seen(const command& what, time_point now) {
   if (what.number <= of.acked) return seen_as::straggler;
   const auto found = of.answers.find(what.number);
   if (found == of.answers.end()) return seen_as::never;
-  auto first = found->second;
+  auto first = found->second.anew ? said_anew(what, now) : found->second;
   // Its publication is in a commit before this one.
   auto key = first.published ? key_of(what) : std::string();
   if (key.empty()) first.published = false;
   next_.replies.push_back({what.origin, what.number, std::move(first), next_.publications.size(), std::move(key)});
   return seen_as::answered;
+}
+
+// What a member is shown now; that it came was done before, so nothing else of it happens.
+extension::answer instance::said_anew(const command& what, time_point now) {
+  extension::answer out;
+  attempt("on_subscribe", now, [&](extension::answer&) {
+    subscribing s(what.who);
+    object_->on_subscribe(s);
+    if (s.refused())
+      out = refused(s);
+    else
+      out.data = s.answer();
+    throw refusal(100, {}); // undoes it
+  });
+  if (out.code == 0 && !out.data.empty()) return out;
+  auto gone = what;
+  gone.what = command::kind::unsubscribe;
+  unsubscribe(gone, now);
+  return out.code == 0 ? extension::answer{100, "internal server error", {}, false, false} : out;
 }
 
 void instance::settle(const command& what, extension::answer out, std::size_t before, time_point now) {
@@ -51,8 +73,14 @@ void instance::settle(const command& what, extension::answer out, std::size_t be
     }
     forget_keys(now);
   }
-  origins_[what.origin].answers.insert_or_assign(what.number, out);
-  fact('R', what.origin, what.number, out);
+  auto& kept = origins_[what.origin].answers.insert_or_assign(what.number, out).first->second;
+  // Many who come at once are shown the whole state each: that would be written as often.
+  if (what.what == command::kind::subscribe && out.data.size() > most_kept_picture) {
+    kept.data.clear();
+    kept.data.shrink_to_fit();
+    kept.anew = true;
+  }
+  fact('R', what.origin, what.number, kept);
   next_.replies.push_back({what.origin, what.number, std::move(out), before});
 }
 

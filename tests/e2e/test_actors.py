@@ -252,7 +252,7 @@ async def test_a_game_of_a_hundred_goes_on_while_one_does_not_read(plexus):
     """30 ticks a second for those who read; who doesn't gets the latest when he does."""
     room = {"actor": "game", "subscribe": "user", "publish": "subscriber", "on_slow": "latest"}
     node = await plexus({**config("sample", "game", game=room), "client": {"ping_interval": "0s"}})
-    players = [await asyncio.to_thread(Slow, node, "game:1", user=f"p{i}") for i in range(98)]
+    players = [await asyncio.to_thread(Slow, node, "game:1", user=f"p{i}" + "x" * 150) for i in range(98)]  # so that sockets fill soon
     over = threading.Event()
     reading = asyncio.create_task(asyncio.to_thread(read_all, [p.socket for p in players], over))
     async with client(node.port, token=token("ann")) as ann:

@@ -187,6 +187,27 @@ TEST_CASE("an answer that is too large for a message is error 106, and its comma
   CHECK(b.take().replies.at(0).what.code == 106);
 }
 
+TEST_CASE("a large picture isn't kept: whoever asks again is shown it as it is by then, and came once") {
+  bench b;
+  command in;
+  in.what = command::kind::subscribe;
+  in.who = {"p", "painter", {}, "m"};
+  b.give(in, "m", 1);
+  const auto first = b.take();
+  CHECK(first.replies.at(0).what.data.size() > 20'000);
+  CHECK(first.facts.size() < 1000);
+  b.begin();
+  b.give(b.call("add"), "n", 1);
+  b.take();
+  b.give(in, "m", 1);
+  const auto again = b.take();
+  CHECK(again.replies.at(0).what.data.starts_with(R"({"n":3,)"));
+  CHECK(again.publications.empty());
+  CHECK(b.it->members().size() == 1);
+  b.give(b.call("get"), "n", 2);
+  CHECK(b.take().replies.at(0).what.data == R"({"n":2})");
+}
+
 TEST_CASE("a removal that nobody was told of is told after a rebuild; the member goes as removed") {
   bench b;
   command in;

@@ -20,6 +20,7 @@ public:
     if (s.who.user == "banned") return s.refuse(403, "banned");
     if (s.who.user == "broken") throw std::runtime_error("no broken ones");
     if (s.who.user == "large" && n_ == 0) text_.assign(5000, 'x');
+    if (s.who.user == "painter") return s.reply(json::write("n", ++n_, "picture", std::string(20'000, 'x')));
     s.reply(json::write("n", n_));
   }
   void on_join(const member& who) override {
