@@ -6,9 +6,9 @@ namespace plexus::admin {
 
 desk::desk(const environment& env) : env_(env), traces_(env) {}
 
-void desk::tick() {
-  recorder_.tick(runtime::loop::clock::now());
-  traces_.tick(runtime::loop::clock::now());
+void desk::tick(runtime::loop::clock::time_point now, bool record) {
+  if (record) recorder_.tick(now);
+  traces_.tick(now);
 }
 
 void desk::run(std::string_view method, const json& with, answered done) {
@@ -22,7 +22,9 @@ void desk::run(std::string_view method, const json& with, answered done) {
       {"channels", &desk::channels},
       {"channel", &desk::channel_here},
       {"channel_log", &desk::channel_log},
+      {"blocked", &desk::blocked},
       {"actors", &desk::actors},
+      {"actor", &desk::actor},
       {"backplane", &desk::backplane},
       {"trace", &desk::trace},
       {"disconnect", &desk::disconnect},

@@ -11,6 +11,9 @@
 
 namespace plexus::admin {
 
+/// Unix seconds, the end of the year 9999: until then is for ever.
+inline constexpr std::int64_t last_time = 253'402'300'799;
+
 /// Made before the loops start; then called on any loop, and `done` on the same one.
 class desk {
 public:
@@ -19,8 +22,9 @@ public:
   /// Unknown methods and bad parameters are answered with an error.
   void run(std::string_view method, const json& with, answered done);
 
-  /// On loop 0, once a second: figures for the last hour, traces that nobody asks for any more.
-  void tick();
+  /// On loop 0, once a second: traces that nobody asks for any more end, also where only other nodes look in.
+  /// `record`: figures for the last hour are kept.
+  void tick(runtime::loop::clock::time_point now, bool record);
 
 private:
   // desk_node.cpp
@@ -31,12 +35,16 @@ private:
   void connections(params& p, answered done);
   void connection(params& p, answered done);
   void add_positions(std::shared_ptr<json> to, answered done);
+  // desk_blocked.cpp
+  void blocked(params& p, answered done);
   // desk_channels.cpp
   void channels(params& p, answered done);
+  void channels_named(const json& names, answered done);
   void channel_here(params& p, answered done);
   void channel_log(params& p, answered done);
   // desk_actors.cpp
   void actors(params& p, answered done);
+  void actor(params& p, answered done);
   void backplane(params& p, answered done);
   // desk_trace.cpp
   void trace(params& p, answered done);

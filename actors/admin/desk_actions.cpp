@@ -18,7 +18,6 @@ namespace {
 
 constexpr std::size_t max_close_reason = 123; // what a close frame has room for
 constexpr std::size_t max_data = 60'000;
-constexpr std::int64_t last_time = 253'402'300'799; // the end of the year 9999
 
 std::chrono::milliseconds unix_now() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch());

@@ -1,11 +1,10 @@
-// Of desk: actors and what waits for them; the backplane.
+// Of desk: actors and what waits for them.
 
 #include "actors/admin/desk.hpp"
 #include "actors/admin/page_of.hpp"
 #include "actors/admin/walk.hpp"
 #include "actors/channel/channel_actor.hpp"
 #include "actors/connection/connection_actor.hpp"
-#include "actors/runtime/log.hpp"
 #include "transport/session.hpp"
 
 #include <nlohmann/json.hpp>
@@ -93,7 +92,44 @@ private:
   bool begun_ = false;
 };
 
+json figures_json(const extension::actor_figures& a) {
+  return {{"channel", a.channel},
+          {"actor", a.actor},
+          {"commands", a.commands},
+          {"members", a.members},
+          {"lease", {{"left", std::chrono::duration<double>(a.lease_left).count()}, {"token", a.lease_token}}}};
+}
+
 } // namespace
+
+// Of a channel's actor there is one in the cluster, so this node is its owner or has nothing to say.
+void desk::actor(params& p, answered done) {
+  const auto channel = p.needed("channel");
+  p.done();
+  auto tell = [this, done = std::move(done)](const std::optional<extension::actor_view>& seen) {
+    if (!seen) {
+      done(error_of(protocol::error_code::not_available, "this channel's actor doesn't run"));
+      return;
+    }
+    auto out = figures_json(seen->figures);
+    out.update(
+        {{"node", env_.name},
+         {"loop", seen->loop},
+         {"state", seen->state.empty() ? json(nullptr) : shown_text(seen->state, extension::actor_view::max_state)},
+         {"state_bytes", seen->state_bytes},
+         {"timers", seen->timers},
+         {"waiting", seen->waiting}});
+    if (!seen->fault.empty()) out["fault"] = seen->fault;
+    auto first = json::array();
+    for (auto& m : seen->members) first.push_back({{"client", m.client}, {"user", m.user}});
+    out["first"] = std::move(first);
+    done(result_of(std::move(out)));
+  };
+  if (env_.actors)
+    env_.actors->look(channel, std::move(tell));
+  else
+    tell(std::nullopt);
+}
 
 void desk::actors(params& p, answered done) {
   p.done();
@@ -133,57 +169,12 @@ void desk::actors(params& p, answered done) {
       auto& list = (*out)["channel_actors"];
       for (auto& a : figures) {
         if (list.size() == most_channel_actors) break;
-        list.push_back(
-            {{"channel", a.channel}, {"actor", a.actor}, {"commands", a.commands}, {"members", a.members}});
+        list.push_back(figures_json(a));
       }
       (*out)["channel_actors_count"] = figures.size();
       done(result_of(std::move(*out)));
     });
   });
-}
-
-void desk::backplane(params& p, answered done) {
-  p.done();
-  const auto settings = env_.node.settings();
-  const auto health = env_.plane.check();
-  const auto& url = settings->backplane.url;
-  // What stands between the scheme and the address may be a password.
-  auto rest = url.find("//") == std::string::npos ? std::string() : url.substr(url.find("//") + 2);
-  if (auto at = rest.rfind('@'); at != std::string::npos) rest.erase(0, at + 1);
-  rest = rest.substr(0, rest.find('?'));
-  auto figures = json::object();
-  for (auto& s : env_.node.samples())
-    if (s.name.starts_with("plexus_backplane_")) figures[s.name] = s.value;
-  static constexpr std::string_view counted[] = {"plexus_backplane_received_total",
-                                                 "plexus_backplane_connects_total",
-                                                 "plexus_backplane_doubts_total",
-                                                 "plexus_backplane_registrations_total",
-                                                 "plexus_backplane_channels_in_doubt_total",
-                                                 "plexus_backplane_script_errors_total",
-                                                 "plexus_backplane_given_up_total",
-                                                 "plexus_backplane_overflow_total",
-                                                 "plexus_backplane_cleaned_members_total"};
-  for (auto& r : runtime::metrics::read(counted))
-    figures[r.name + (r.label.empty() ? "" : "{" + r.label + "}")] = r.value;
-  static constexpr std::string_view timed[] = {"plexus_backplane_round_trip_seconds",
-                                               "plexus_backplane_inbox_lag_seconds"};
-  auto times = json::object();
-  for (auto& r : runtime::metrics::read(timed))
-    times[r.name] = {{"count", r.value},
-                     {"p50", quantile(r.bounds, r.observed, 0.5)},
-                     {"p99", quantile(r.bounds, r.observed, 0.99)}};
-  auto errors = json::array();
-  for (auto& l : runtime::log::recent(0, runtime::log::kept_lines))
-    if (l.part == "backplane" || l.part == "redis")
-      errors.push_back({{"time", l.time.count()}, {"event", l.event}});
-  done(result_of({{"node", env_.name},
-                  {"ready", health.ready},
-                  {"message", health.message},
-                  {"kind", url.substr(0, url.find(':'))},
-                  {"servers", rest},
-                  {"figures", std::move(figures)},
-                  {"times", std::move(times)},
-                  {"last_errors", std::move(errors)}}));
 }
 
 } // namespace plexus::admin

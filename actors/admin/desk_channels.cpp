@@ -2,6 +2,7 @@
 
 #include "actors/admin/desk.hpp"
 #include "actors/admin/pages.hpp"
+#include "actors/admin/pattern.hpp"
 #include "actors/admin/walk.hpp"
 #include "actors/channel/channel_actor.hpp"
 #include "transport/api/channel_commands.hpp"
@@ -44,13 +45,9 @@ json row_of(const channel::channel_table::entry& e, const channel::channel& c,
 
 class channel_walker final : public walker {
 public:
-  channel_walker(const environment& env, runtime::loop& on, std::string pattern, std::string sort,
+  channel_walker(const environment& env, runtime::loop& on, std::string_view glob, std::string sort,
                  std::size_t limit, const sort_key* after) :
-      page(limit, after),
-      table_(env.channels.table(on)),
-      pattern_(std::move(pattern)),
-      sort_(std::move(sort)),
-      begin_(page) {}
+      page(limit, after), table_(env.channels.table(on)), pattern_(glob), sort_(std::move(sort)), begin_(page) {}
 
   bool step() override {
     const auto& all = table_.all();
@@ -60,8 +57,8 @@ public:
       page = begin_;
     }
     const auto now = table_.home.now();
-    for (std::size_t n = 0; n < walked_a_step && bucket_ < buckets_; ++n, ++bucket_)
-      for (auto i = all.begin(bucket_); i != all.end(bucket_); ++i) offer(i->second, now);
+    for (std::size_t spent = 0; spent < walked_a_step && bucket_ < buckets_; ++spent, ++bucket_)
+      for (auto i = all.begin(bucket_); i != all.end(bucket_); ++i, spent += pattern_.cost()) offer(i->second, now);
     return bucket_ < buckets_;
   }
 
@@ -70,7 +67,7 @@ public:
 private:
   void offer(const channel::channel_table::entry& e, std::chrono::steady_clock::time_point now) {
     const auto* c = e.object ? e.object->state() : nullptr;
-    if (!c || (!pattern_.empty() && !connection::glob_match(pattern_, c->name()))) return;
+    if (!c || !pattern_.matches(c->name())) return;
     sort_key key{0, c->name()};
     if (sort_ == "subscribers") key.number = static_cast<double>(c->subscribers());
     if (sort_ == "rate") key.number = c->about(now).per_second;
@@ -81,7 +78,8 @@ private:
   }
 
   const channel::channel_table& table_;
-  std::string pattern_, sort_;
+  pattern pattern_;
+  std::string sort_;
   page_of<json> begin_;
   std::size_t bucket_ = 0, buckets_ = 0;
 };
@@ -121,16 +119,21 @@ json options_of(const config::channel_options& o) {
 } // namespace
 
 void desk::channels(params& p, answered done) {
-  const auto pattern = p.text("pattern");
+  const auto glob = p.text("pattern");
   const auto sort = p.one_of("sort", "name", {"name", "subscribers", "rate"});
   const auto limit = static_cast<std::size_t>(p.number("limit", 50, 1, 200));
   const auto after = read_cursor(p.any("after"));
+  const auto& names = p.any("names");
   p.done();
+  if (!names.is_null()) {
+    channels_named(names, std::move(done));
+    return;
+  }
   std::vector<std::shared_ptr<channel_walker>> own;
   std::vector<std::shared_ptr<walker>> all;
   for (unsigned i = 0; i < env_.loops.size(); ++i) {
     own.push_back(
-        std::make_shared<channel_walker>(env_, env_.loops.at(i), pattern, sort, limit, after ? &*after : nullptr));
+        std::make_shared<channel_walker>(env_, env_.loops.at(i), glob, sort, limit, after ? &*after : nullptr));
     all.push_back(own.back());
   }
   walk(env_, std::move(all), [own, limit, done = std::move(done)] {
@@ -143,6 +146,34 @@ void desk::channels(params& p, answered done) {
       std::move(w->page.rows().begin(), w->page.rows().end(), std::back_inserter(rows));
     }
     done(result_of(page_json("channels", std::move(rows), limit, matched, more)));
+  });
+}
+
+// Those of them that are in use here.
+void desk::channels_named(const json& names, answered done) {
+  constexpr std::size_t most = 200;
+  const bool are_texts = names.is_array() && std::all_of(names.begin(), names.end(), [](const json& n) {
+                           return n.is_string() && n.get_ref<const std::string&>().size() <= params::max_text;
+                         });
+  if (!are_texts || names.size() > most)
+    throw refusal{protocol::error_code::bad_request, "\"names\": expected a list of at most 200 channels"};
+  auto all = std::make_shared<std::vector<std::string>>();
+  for (auto& n : names) all->push_back(n.get<std::string>());
+  auto rows = std::make_shared<std::vector<json>>(all->size());
+  auto work = [this, all, rows](runtime::loop& on) {
+    for (std::size_t i = 0; i < all->size(); ++i) {
+      if (&env_.loops.of((*all)[i]) != &on) continue;
+      auto* entry = env_.channels.table(on).find((*all)[i]);
+      if (const auto* state = entry && entry->object ? entry->object->state() : nullptr)
+        (*rows)[i] = row_of(*entry, *state, on.now());
+    }
+  };
+  env_.loops.on_each(work, [rows, done = std::move(done)] {
+    auto list = json::array();
+    for (auto& row : *rows)
+      if (!row.is_null()) list.push_back(std::move(row));
+    const auto matched = list.size();
+    done(result_of({{"channels", std::move(list)}, {"matched", matched}, {"next", nullptr}}));
   });
 }
 

@@ -2,6 +2,7 @@
 
 #include "actors/admin/desk.hpp"
 #include "actors/admin/pages.hpp"
+#include "actors/admin/pattern.hpp"
 #include "actors/admin/walk.hpp"
 #include "actors/channel/channel_actor.hpp"
 #include "actors/connection/connection_actor.hpp"
@@ -21,7 +22,8 @@ using transport::session_id;
 constexpr std::size_t shown_a_step = 16;
 
 struct connection_filter {
-  std::string client, user, channel, search, transport, format;
+  std::string client, search, transport, format;
+  pattern user{""}, channel{""};
   bool slow = false;
   std::string sort;
 };
@@ -48,24 +50,14 @@ std::string_view format_of(const transport::session& s) {
   return s.format == protocol::format::json ? "json" : "protobuf";
 }
 
-/// With `*` or `?` a glob, else the name itself.
-bool matches(std::string_view pattern, std::string_view text) {
-  return pattern.find_first_of("*?") == std::string_view::npos ? pattern == text
-                                                               : connection::glob_match(pattern, text);
-}
-
+/// Apart from the channel.
 bool meant(const connection_filter& f, const client& c, transport::session& s) {
   if (!f.client.empty() && c.id() != f.client) return false;
-  if (!f.user.empty() && !matches(f.user, c.user())) return false;
+  if (!f.user.matches(c.user())) return false;
   if (f.slow && s.on().out().empty()) return false;
   if (!f.transport.empty() && transport_of(s) != f.transport) return false;
   if (!f.format.empty() && format_of(s) != f.format) return false;
-  if (!f.search.empty() && c.user().find(f.search) == std::string::npos && !c.id().starts_with(f.search))
-    return false;
-  if (f.channel.empty()) return true;
-  bool has = false;
-  c.each_subscription([&](const auto& sub) { has = has || matches(f.channel, sub.channel); });
-  return has;
+  return f.search.empty() || c.user().find(f.search) != std::string::npos || c.id().starts_with(f.search);
 }
 
 sort_key key_of(const connection_filter& f, const client& c, transport::session& s) {
@@ -155,12 +147,41 @@ private:
   bool look() {
     if (showing_) return show();
     place_ = std::min(place_, list_.clients());
-    for (std::size_t n = 0; n < walked_a_step && place_ > 0; ++n) {
-      auto& c = list_.at(--place_);
+    for (std::size_t spent = 0; spent < walked_a_step && place_ > 0;) {
+      auto& c = list_.at(place_ - 1);
       auto* s = transport_.find(c.session());
-      if (s && meant(filter_, c, *s)) page.offer(key_of(filter_, c, *s), c.session());
+      spent += filter_.user.cost();
+      if (!s || !meant(filter_, c, *s) || has_channel(c, spent) == found::no) {
+        next_client();
+        continue;
+      }
+      if (seen_ == found::yes) {
+        page.offer(key_of(filter_, c, *s), c.session());
+        next_client();
+      }
     }
     return true;
+  }
+
+  enum class found : std::uint8_t { no, yes, not_yet };
+  /// Whether it is subscribed to what is asked for; `not_yet` where the step is over before all were looked at.
+  found has_channel(const client& c, std::size_t& spent) {
+    seen_ = found::yes;
+    if (filter_.channel.empty()) return seen_;
+    if (c.id() != looking_at_) {
+      looking_at_ = c.id();
+      looked_at_ = 0;
+    }
+    for (; looked_at_ < c.subscriptions(); ++looked_at_) {
+      if (spent >= walked_a_step) return seen_ = found::not_yet;
+      spent += filter_.channel.cost();
+      if (filter_.channel.matches(c.subscription_at(looked_at_))) return seen_;
+    }
+    return seen_ = found::no;
+  }
+  void next_client() {
+    --place_;
+    looking_at_.clear();
   }
 
   bool show() {
@@ -186,6 +207,9 @@ private:
   connection_filter filter_;
   std::size_t place_ = unknown;
   std::size_t shown_ = 0;
+  std::string looking_at_; ///< the client whose subscriptions are being looked at
+  std::size_t looked_at_ = 0;
+  found seen_ = found::yes;
   bool showing_ = false;
 };
 
@@ -207,8 +231,8 @@ walkers start(const environment& env, const connection_filter& filter, std::size
 
 void desk::connections(params& p, answered done) {
   connection_filter f;
-  f.user = p.text("user");
-  f.channel = p.text("channel");
+  f.user = pattern(p.text("user"));
+  f.channel = pattern(p.text("channel"));
   f.search = p.text("search");
   f.transport = p.one_of("transport", "", {"", "websocket", "http_stream", "sse"});
   f.format = p.one_of("format", "", {"", "json", "protobuf"});

@@ -22,6 +22,10 @@ double milliseconds_of(clock::duration d) {
   return std::chrono::duration<double, std::milli>(d).count();
 }
 
+double seconds_of(std::chrono::milliseconds d) {
+  return std::chrono::duration<double>(d).count();
+}
+
 /// Resident memory, in bytes.
 std::size_t resident() {
   std::size_t total = 0, pages = 0;
@@ -68,6 +72,9 @@ void desk::node(params& p, answered done) {
              {"obstacles", std::move(obstacles)},
              {"clients", now.clients},
              {"max_clients", now.max_clients},
+             {"lease", now.lease.count() == 0
+                           ? json(nullptr)
+                           : json{{"seconds", seconds_of(now.lease)}, {"renewed", seconds_of(now.lease_age)}}},
              {"memory", resident()},
              {"load", load()},
              {"log_level", name_of(runtime::log::level())},
@@ -113,13 +120,9 @@ void desk::logs(params& p, answered done) {
   p.done();
   // Whoever asks twice within this time sees everything in between.
   runtime::log::keep_all_until(clock::now() + std::chrono::seconds(15));
-  static constexpr std::string_view order[] = {"trace", "debug", "info", "warn", "error", "slow"};
-  auto rank = [](std::string_view name) { return std::find(std::begin(order), std::end(order), name); };
+  auto recent = runtime::log::recent(static_cast<std::uint64_t>(after), static_cast<std::size_t>(most), level);
   auto lines = json::array();
-  auto last = static_cast<std::uint64_t>(after);
-  for (auto& l : runtime::log::recent(last, static_cast<std::size_t>(most))) {
-    last = l.number;
-    if (rank(l.level) < rank(level)) continue;
+  for (auto& l : recent.lines) {
     auto fields = json::object();
     for (auto& [name, value] : l.fields) fields[name] = value;
     lines.push_back({{"time", l.time.count()},
@@ -129,7 +132,7 @@ void desk::logs(params& p, answered done) {
                      {"event", l.event},
                      {"fields", std::move(fields)}});
   }
-  done(result_of({{"lines", std::move(lines)}, {"cursor", last}}));
+  done(result_of({{"lines", std::move(lines)}, {"cursor", recent.last}, {"dropped", recent.dropped}}));
 }
 
 } // namespace plexus::admin

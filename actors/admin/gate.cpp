@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 namespace plexus::admin {
 
@@ -34,7 +35,22 @@ access access_of(const connection::claims& who) noexcept {
   return who.admin == "read" ? access::read : access::none;
 }
 
-std::optional<gate::time_point> gate::admit(const config::ip_address& who, time_point now) {
+// Who has one IPv6 address has 2^64 of them.
+config::ip_address gate::account_of(config::ip_address who) noexcept {
+  if (!who.v4()) std::fill(who.bytes.begin() + who.bytes.size() / 2, who.bytes.end(), std::uint8_t{0});
+  return who;
+}
+
+std::optional<std::uint64_t> gate::worth_a_line(time_point now) {
+  std::lock_guard guard(mutex_);
+  ++unsaid_;
+  if (said_ != time_point{} && now - said_ < std::chrono::seconds(1)) return std::nullopt;
+  said_ = now;
+  return std::exchange(unsaid_, 0);
+}
+
+std::optional<gate::time_point> gate::admit(const config::ip_address& from, time_point now) {
+  const auto who = account_of(from);
   std::lock_guard guard(mutex_);
   auto found = records_.find(who);
   if (found == records_.end()) {
@@ -56,7 +72,7 @@ std::optional<gate::time_point> gate::admit(const config::ip_address& who, time_
 
 void gate::forget(const config::ip_address& who) {
   std::lock_guard guard(mutex_);
-  records_.erase(who);
+  records_.erase(account_of(who));
 }
 
 } // namespace plexus::admin

@@ -21,8 +21,8 @@ bool is_secret(std::string_view given, std::string_view secret) noexcept;
 /// What a token's claim `admin` allows: "read" or "write", anything else nothing.
 access access_of(const connection::claims& who) noexcept;
 
-/// Slows down those who guess, by address: after a wrong secret the next attempt from there is looked at 1 s later,
-/// then 2, 4, ... up to 16. Of one node; any thread.
+/// Slows down those who guess, by address (of IPv6 the /64): after a wrong secret the next attempt from there is
+/// looked at 1 s later, then 2, 4, ... up to 16. Of one node; any thread.
 class gate {
 public:
   using time_point = std::chrono::steady_clock::time_point;
@@ -34,6 +34,8 @@ public:
   std::optional<time_point> admit(const config::ip_address& who, time_point now);
   /// The attempt was good: the address begins anew.
   void forget(const config::ip_address& who);
+  /// For the log: how many were refused since the last line, this one included; nothing within a second of it.
+  std::optional<std::uint64_t> worth_a_line(time_point now);
 
 private:
   struct less {
@@ -45,7 +47,11 @@ private:
     time_point next{}; ///< before that nothing is judged
     unsigned wrong = 0;
   };
+  static config::ip_address account_of(config::ip_address who) noexcept;
+
   std::mutex mutex_;
+  time_point said_{}; ///< guarded, as all
+  std::uint64_t unsaid_ = 0;
   std::map<config::ip_address, record, less> records_;
 };
 

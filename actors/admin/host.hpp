@@ -26,13 +26,27 @@ public:
     std::string state; ///< "serving", "drained" or "stopping"
     std::size_t clients = 0, max_clients = 0;
     std::chrono::milliseconds uptime{0};
-    std::vector<std::string> obstacles; ///< why it isn't ready; empty: it is
+    std::vector<std::string> obstacles;               ///< why it isn't ready; empty: it is
+    std::chrono::milliseconds lease{0}, lease_age{0}; ///< in the backplane, and since its renewal; 0: it needs none
   };
   [[nodiscard]] virtual condition now() const = 0;
   /// Figures that are asked for and not counted.
   [[nodiscard]] virtual std::vector<runtime::metrics::sample> samples() const = 0;
 
   // Called on a loop; `done` is called once on that loop.
+  /// A server of the backplane, as this node sees it.
+  struct server {
+    std::string address; ///< empty: of partitions without a connection
+    unsigned partitions = 0;
+    bool ready = true;
+    std::string message; ///< why not
+    std::chrono::milliseconds lease_age{0};
+    std::size_t inbox = 0,
+                pending = 0;      ///< batches that wait in this node's inbox there; steps that wait to be sent
+    std::string memory, commands; ///< Redis' words: INFO memory, INFO commandstats; empty: none
+  };
+  /// Empty where the backplane is in this process. Who doesn't answer soon is in it without its words.
+  virtual void servers(std::function<void(std::vector<server>)> done) { done({}); }
   /// Takes nobody new and sends everyone away, spread over `node.drain_timeout`; the node goes on running. `on`
   /// false: takes clients again, and those who are still there stay. `done` gets what stands against it, or
   /// nothing.

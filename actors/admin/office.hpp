@@ -6,6 +6,7 @@
 #include "actors/admin/desk.hpp"
 #include "actors/admin/gate.hpp"
 #include "actors/admin/peers.hpp"
+#include "actors/extension/aside.hpp"
 
 #include <chrono>
 #include <functional>
@@ -20,13 +21,16 @@ struct caller {
   std::string by; ///< for the audit log: who and from where
 };
 
-/// One a node; any loop.
+/// One a node; any loop. Long answers are read, joined and written on a thread of their own, so that no loop stands
+/// still for them.
 class office {
 public:
   /// How long other nodes have to answer.
   static constexpr std::chrono::milliseconds patience{2000};
 
-  office(const environment& env, desk& own, peers& all) : env_(env), desk_(own), peers_(all) {}
+  /// `threads`: for what takes long; null: it is done on the calling loop.
+  office(const environment& env, desk& own, peers& all, extension::aside_pool* threads = nullptr) :
+      env_(env), desk_(own), peers_(all), threads_(threads) {}
 
   /// `done` is called on the calling loop.
   void run(std::string_view method, const json& with, const caller& who, answered done);
@@ -38,19 +42,26 @@ public:
   [[nodiscard]] static bool only_reads(std::string_view method);
   /// The trace of a watcher that is gone.
   void end_trace(const std::string& name);
+  /// Does `work` elsewhere and gives `then` what it returned, on the calling loop.
+  void aside(std::function<json()> work, answered then);
 
 private:
   using joined = std::function<json(std::vector<json> results, std::vector<std::string> nodes)>;
+  static json put_together(const peers::answers& got, const joined& join, bool may_be_elsewhere);
   void ask(std::string node, std::string_view method, const json& with, std::chrono::milliseconds timeout,
            joined join, answered done);
   void read(std::string_view method, const json& with, answered done);
-  void channel(const json& with, answered done);
+  void channels(const std::string& node, json with, answered done);
+  void ranked_channels(const std::string& node, json with, const std::string& sort, std::size_t limit,
+                       answered done);
+  void channel(const std::string& node, const json& with, answered done);
   void move(json with, answered done);
   void act(std::string_view method, json with, const caller& who, answered done);
 
   const environment& env_;
   desk& desk_;
   peers& peers_;
+  extension::aside_pool* threads_;
   audit audit_;
 };
 

@@ -52,8 +52,8 @@ json parse_bounded(std::string_view text, std::size_t deepest) {
   return json::parse(text, nullptr, false);
 }
 
-json shown_text(std::string_view text) {
-  constexpr std::size_t longest = 4096, deepest = max_depth / 2; // it stands in an answer, which nodes read too
+json shown_text(std::string_view text, std::size_t longest) {
+  constexpr std::size_t deepest = max_depth / 2; // it stands in an answer, which nodes read too
   if (text.size() <= longest)
     if (auto value = parse_bounded(text, deepest); !value.is_discarded()) return value;
   return json(std::string(text.substr(0, longest)));

@@ -29,7 +29,7 @@ inline constexpr std::size_t max_depth = 64;
 json parse_bounded(std::string_view text, std::size_t deepest = max_depth);
 /// The value of what others wrote, to be shown: as JSON where it is some and not too long, else the begin of the
 /// text.
-json shown_text(std::string_view text);
+json shown_text(std::string_view text, std::size_t longest = 4096);
 /// Bytes that are no UTF-8 become U+FFFD.
 std::string to_text(const json& what);
 

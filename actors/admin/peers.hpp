@@ -19,6 +19,7 @@ public:
     std::vector<reply> from;
     std::vector<std::string> silent; ///< names of nodes that did not answer in time
     bool unsure = false;             ///< it isn't known which nodes there are: others may not have been asked
+    bool unknown = false;            ///< there is no node of the name that was given
   };
   using done = std::function<void(answers)>;
 

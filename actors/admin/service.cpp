@@ -24,11 +24,11 @@ public:
 
   void ask(std::string node, std::string body, std::chrono::milliseconds, done then) override {
     if (!node.empty() && node != name_ && node != uid_) {
-      then({{}, {std::move(node)}, false});
+      then({{}, {std::move(node)}, false, true});
       return;
     }
     own_(body, [name = name_, then = std::move(then)](std::string answer) {
-      then({{{name, std::move(answer)}}, {}, false});
+      then({{{name, std::move(answer)}}, {}, false, false});
     });
   }
 
@@ -45,7 +45,7 @@ struct service::parts {
              [this](std::string_view body, std::function<void(std::string)> respond) {
                asks.serve(body, std::move(respond));
              }),
-      asks(env, own, others ? *others : single) {}
+      asks(env, own, others ? *others : single, &threads) {}
   environment env;
   desk own;
   alone single;
@@ -53,6 +53,7 @@ struct service::parts {
   gate door;
   places seats;
   std::atomic<std::int64_t> warned{0}; ///< steady seconds
+  extension::aside_pool threads{1}; ///< the last one: it ends before what its work is about
 };
 
 service::service(const environment& env, peers* all) : parts_(std::make_unique<parts>(env, all)) {}
@@ -78,8 +79,8 @@ void service::serve(std::string_view body, std::function<void(std::string)> resp
   parts_->asks.serve(body, std::move(respond));
 }
 
-void service::tick() {
-  if (on()) parts_->own.tick();
+void service::tick(runtime::loop::clock::time_point now) {
+  parts_->own.tick(now, on());
 }
 
 } // namespace plexus::admin

@@ -29,7 +29,7 @@ public:
   /// What another node asks; `respond` is called once, on the calling loop.
   void serve(std::string_view body, std::function<void(std::string)> respond);
   /// On loop 0, about once a second.
-  void tick();
+  void tick(runtime::loop::clock::time_point now = runtime::loop::clock::now());
 
 private:
   struct parts;

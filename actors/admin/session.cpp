@@ -1,5 +1,6 @@
 #include "actors/admin/session.hpp"
 
+#include "actors/connection/client.hpp"
 #include "actors/runtime/log.hpp"
 #include "actors/runtime/metrics.hpp"
 
@@ -30,7 +31,8 @@ std::int64_t unix_seconds() {
 /// Rows that came since: an empty list is not worth a message.
 bool is_empty_news(const std::string& method, const json& result) {
   const char* rows = method == "trace" ? "steps" : method == "logs" ? "lines" : nullptr;
-  return rows && result[rows].empty() && result["dropped"] == 0 && result["silent"].empty();
+  return rows && result[rows].empty() && result["dropped"] == 0 && result["silent"].empty() &&
+         !result.contains("refused");
 }
 
 } // namespace
@@ -101,8 +103,12 @@ void session::handle(std::uint64_t id, const std::string& method, const json& wi
       room_.asks.run(method, with, who_, [weak = std::weak_ptr<session*>(alive_), id](json what) {
         auto self = weak.lock();
         if (!self || !*self) return;
-        --(*self)->under_way_;
-        (*self)->answer(id, std::move(what));
+        what["id"] = id;
+        (*self)->write(std::move(what), [id](session& own, const std::string& text) {
+          --own.under_way_;
+          own.say(text, "id", id);
+          own.rearm(); // to see whether it is read
+        });
       });
     }
   } catch (const refusal& why) {
@@ -161,16 +167,19 @@ void session::judge(clock::time_point) {
   std::string by = "secret";
   if (is_secret(a.secret, settings->admin_secret)) {
     who_.may = access::write;
+    pass_.secret = std::move(a.secret);
   } else if (!a.token.empty()) {
     auto verified = room_.env.node.verifier()->verify(a.token, unix_seconds());
     if (auto* claims = std::get_if<connection::claims>(&verified)) {
-      who_.may = access_of(*claims);
+      pass_ = {{}, claims->user, claims->id, claims->issued_at, claims->expires_at};
+      if (!over(false)) who_.may = access_of(*claims);
       by = "user " + claims->user;
     }
   }
   if (who_.may == access::none) {
     sign_ins.add(1, 1);
-    runtime::log::warn("admin", "a wrong secret or token", {{"peer", socket_.peer()}});
+    if (const auto attempts = room_.door.worth_a_line(clock::now()))
+      runtime::log::warn("admin", "a wrong secret or token", {{"peer", socket_.peer()}, {"attempts", *attempts}});
     refuse(a.id, error_code::unauthorized);
     leave(policy_violation, "not signed in");
     return;
@@ -186,6 +195,7 @@ void session::judge(clock::time_point) {
   }
   signed_in_ = true;
   sign_ins.add(1, 0);
+  pass_at_ = clock::now() + pass_looked_at_every;
   who_.by = by + " from " + socket_.peer();
   runtime::log::info("admin", "signed in",
                      {{"by", who_.by}, {"may", who_.may == access::write ? "write" : "read"}});
@@ -194,6 +204,30 @@ void session::judge(clock::time_point) {
                           {"node", room_.env.name},
                           {"plexus", room_.env.version}}));
   rearm();
+}
+
+const char* session::over(bool in_use) const {
+  if (!pass_.secret.empty())
+    return is_secret(pass_.secret, room_.env.node.settings()->admin_secret) ? nullptr : "the secret has changed";
+  const auto now = unix_seconds();
+  if (pass_.expires_at && now >= *pass_.expires_at) return "the token has expired";
+  const auto& denied = room_.env.transports[socket_.home().index()]->environment().denied;
+  const auto why = denied.judge({pass_.user, pass_.id, pass_.issued_at}, now, in_use);
+  return why == connection::denial::none ? nullptr : "the user is blocked, or the token revoked";
+}
+
+void session::write(json what, std::function<void(session&, const std::string&)> then) {
+  auto kept = std::make_shared<json>(std::move(what));
+  room_.asks.aside(
+      [kept] {
+        auto text = to_text(*kept);
+        *kept = nullptr; // what is long takes as long to take apart
+        return json(std::move(text));
+      },
+      [weak = std::weak_ptr<session*>(alive_), then = std::move(then)](const json& text) {
+        auto self = weak.lock();
+        if (self && *self) then(**self, text.get_ref<const std::string&>());
+      });
 }
 
 void session::begin_watch(std::uint64_t id, const json& with) {
@@ -255,7 +289,6 @@ void session::show(std::uint64_t id, json what) {
   auto found = watches_.find(id);
   if (found == watches_.end()) return;
   auto& w = found->second;
-  w.asked = false;
   if (auto result = what.find("result"); result != what.end()) {
     if (auto cursor = result->find("cursor"); cursor != result->end()) {
       // A node that was silent goes on from where it was.
@@ -263,14 +296,24 @@ void session::show(std::uint64_t id, json what) {
       if (!after.is_object()) after = json::object();
       after.update(*cursor);
     }
-    if (w.last != 0 && is_empty_news(w.method, *result)) return;
+    if (w.last != 0 && is_empty_news(w.method, *result)) {
+      w.asked = false;
+      return;
+    }
   }
   what["watch"] = id;
-  auto text = to_text(what);
+  write(std::move(what), [id](session& own, const std::string& text) { own.send_news(id, text); });
+}
+
+void session::send_news(std::uint64_t id, const std::string& text) {
+  auto found = watches_.find(id);
+  if (found == watches_.end()) return;
+  auto& w = found->second;
+  w.asked = false;
   const auto now = std::hash<std::string>{}(text) | 1U;
   if (now == w.last) return; // nothing has changed
   w.last = now;
-  say(std::move(text), "watch", id);
+  say(text, "watch", id);
   rearm();
 }
 
@@ -296,6 +339,14 @@ void session::on_timer() {
       return;
     }
   }
+  if (now >= pass_at_) {
+    pass_at_ = now + pass_looked_at_every;
+    if (const char* why = over(true)) {
+      runtime::log::info("admin", "signed out", {{"by", who_.by}, {"why", why}});
+      leave(policy_violation, why);
+      return;
+    }
+  }
   if (now >= ping_at_) {
     ping_at_ = now + ping_every;
     socket_.ping();
@@ -315,7 +366,7 @@ void session::rearm() {
     for (auto& [id, w] : watches_) next = std::min(next, w.due);
     // Once a second, however often this is called meanwhile.
     if (socket_.waiting() > 0 && look_at_ == clock::time_point::max()) look_at_ = now + std::chrono::seconds(1);
-    next = std::min(next, look_at_);
+    next = std::min({next, look_at_, pass_at_});
   }
   const auto left = std::chrono::ceil<std::chrono::milliseconds>(next - now);
   socket_.set_timer(std::max(left, std::chrono::milliseconds(1)));

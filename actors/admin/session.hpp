@@ -32,6 +32,7 @@ public:
   static constexpr std::chrono::seconds longest_silence{10}; ///< of a reader, while something waits for it
   static constexpr std::chrono::seconds ping_every{25};
   static constexpr std::size_t longest_answer = 4 * 1024 * 1024; ///< bytes; a longer one is refused (106)
+  static constexpr std::chrono::seconds pass_looked_at_every{1};
 
   session(transport::message_socket& socket, const desk_room& room);
   ~session() override;
@@ -51,6 +52,12 @@ private:
     std::size_t last = 0; ///< the hash of what was sent last
     std::string trace;    ///< the name of its trace
   };
+  /// What it signed in with, looked at again while it is open.
+  struct pass {
+    std::string secret;   ///< or
+    std::string user, id; ///< a token's
+    std::optional<std::int64_t> issued_at, expires_at;
+  };
   struct attempt {
     std::uint64_t id = 0;
     std::string secret, token;
@@ -60,10 +67,15 @@ private:
   void handle(std::uint64_t id, const std::string& method, const json& with);
   void ask_in(std::uint64_t id, const json& with);
   void judge(clock::time_point now);
+  /// Why what it signed in with doesn't hold any more; null: it does.
+  [[nodiscard]] const char* over(bool in_use) const;
   void begin_watch(std::uint64_t id, const json& with);
   void end_watch(std::uint64_t id, const json& with);
   void tick(std::uint64_t id, watch& w, clock::time_point now);
   void show(std::uint64_t id, json answer);
+  void send_news(std::uint64_t id, const std::string& text);
+  /// Writes it aside, then calls `then` with the text if this is still there.
+  void write(json what, std::function<void(session&, const std::string&)> then);
   void stop(watch& w);
   void answer(std::uint64_t id, json what);
   /// `key`: "id" or "watch", whichever says what this is about.
@@ -77,7 +89,8 @@ private:
   config::ip_address address_;
   std::shared_ptr<session*> alive_; ///< answers that come later look here
   caller who_;
-  clock::time_point begun_;
+  pass pass_;
+  clock::time_point begun_, pass_at_ = clock::time_point::max();
   std::optional<attempt> attempt_;
   std::map<std::uint64_t, watch> watches_;
   std::size_t under_way_ = 0;

@@ -121,6 +121,8 @@ public:
   void each_subscription(Work work) const {
     for (auto& s : subs_) work(subscription_facts{s.channel, s.open, s.server_side, s.expires_at});
   }
+  /// By its place, for those who look at some at a time; below `subscriptions()`.
+  [[nodiscard]] std::string_view subscription_at(std::size_t place) const { return subs_[place].channel; }
 
   std::size_t list_index = 0; ///< in `client_list`
 

@@ -55,6 +55,8 @@ public:
   /// Drops what is over; about once a second.
   void expire(milliseconds now);
   [[nodiscard]] std::size_t size() const noexcept { return held_.size(); }
+  /// By key, for those who look.
+  [[nodiscard]] const std::unordered_map<std::string, notice>& all() const noexcept { return held_; }
 
 private:
   [[nodiscard]] const notice* find(denial_kind what, std::string_view name, milliseconds now) const;

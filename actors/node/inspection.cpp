@@ -10,6 +10,7 @@
 namespace plexus::node {
 
 std::string node::parts::rest(bool on) {
+  if (successor->under_way()) return "the node is being replaced: its successor is being started";
   if (on) {
     if (now != phase::serving) return now == phase::drained ? "" : "the node is stopping";
     now = phase::drained;
@@ -58,11 +59,27 @@ public:
     out.max_clients = of_.limit.max;
     out.uptime =
         std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - of_.started);
+    if (of_.redis) {
+      out.lease = of_.redis->lease_time();
+      out.lease_age = of_.redis->lease_age();
+    }
     for (auto& o : of_.obstacles()) out.obstacles.push_back(o.part + ": " + o.message);
     return out;
   }
 
   std::vector<runtime::metrics::sample> samples() const override { return of_.samples(); }
+
+  void servers(std::function<void(std::vector<server>)> done) override {
+    if (!of_.redis) return done({});
+    constexpr std::chrono::milliseconds patience{1000};
+    of_.redis->look(patience, [done = std::move(done)](auto got) {
+      std::vector<server> out;
+      for (auto& s : got)
+        out.push_back({std::move(s.address), s.partitions, s.ready, std::move(s.message), s.lease_age, s.inbox,
+                       s.pending, std::move(s.memory), std::move(s.commands)});
+      done(std::move(out));
+    });
+  }
 
   void drain(bool on, std::function<void(std::string)> done) override {
     on_first([this, on] { return of_.rest(on); }, std::move(done));
@@ -101,7 +118,8 @@ public:
       answers out;
       for (auto& r : got.from) out.from.push_back({std::move(r.node), std::move(r.body)});
       out.silent = std::move(got.silent);
-      out.unsure = got.unsure;
+      out.unsure = got.unsure || got.busy;
+      out.unknown = got.unknown;
       then(std::move(out));
     };
     if (node.empty())

@@ -8,6 +8,7 @@ import time
 
 import pytest
 import pytest_asyncio
+from support.admin import SECRET, Admin
 from support.clients import client, publications, refused, subscribed
 from support.node import DidNotStart
 from support.plugins import plugin
@@ -302,3 +303,23 @@ def read_all(sockets, over):
         while not over.is_set():
             for key, _ in ready.select(0.1):
                 key.fileobj.recv(1 << 20)
+
+
+async def test_an_operator_sees_what_the_actor_shows(plexus, wire):
+    node = await plexus({**config("sample"), "admin": {"secret": SECRET}})
+    one, ann = await Admin.open(node), await wire(node, "ann")
+    assert await one.error("actor", channel="c:a") == 108
+    await ann.subscribe("c:a")
+    await ann.call("rpc", method="counter.add", data={"channel": "c:a", "n": 5})
+    seen = (await one.ask("actor", channel="c:a"))["actor"]
+    assert seen["actor"] == "counter" and seen["node"] == "e2e" and seen["members"] == 1
+    assert seen["state"] == {"n": 5, "members": 1} and seen["state_bytes"] > 0 and "fault" not in seen
+    assert 0 < seen["lease"]["left"] <= 10 and seen["lease"]["token"] > 0
+    assert [m["user"] for m in seen["first"]] == ["ann"]
+    for n, fault in ((13, "13 isn't shown"), (14, "it shows 100000 bytes, more than 65536")):
+        await ann.call("rpc", method="counter.add", data={"channel": "c:a", "n": n - seen["state"]["n"] if n == 13 else 1})
+        got = (await one.ask("actor", channel="c:a"))["actor"]
+        assert got["fault"] == fault and got["state"] is None
+    (listed,) = (await one.ask("actors"))["nodes"][0]["channel_actors"]
+    assert listed["channel"] == "c:a" and listed["lease"]["token"] == seen["lease"]["token"]
+    await one.close()

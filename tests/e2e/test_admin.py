@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import signal
 import time
 
 import pytest
@@ -14,6 +15,7 @@ from support.waiting import until
 from support.wire import Refused, Wire, http
 
 CHANGES = {"admin": {"secret": SECRET}}
+LONGEST_TURN = 0.05  # of a program that isn't optimised, on a machine that does other things too
 
 
 @pytest_asyncio.fixture
@@ -119,12 +121,27 @@ async def test_the_page_is_files_under_a_strict_policy(watched, node):
 async def test_a_reload_turns_it_on_and_off(plexus, admin):
     node = await plexus()
     node.write_config({**node.config, **CHANGES})
-    import signal
-
     node.signal(signal.SIGHUP)
     await node.logged("configuration read again")
     one = await admin(node)
     assert (await one.ask("reload", reason="test"))["nodes"]["e2e"] == {"applied": [], "needs_restart": []}
+    node.write_config(node.config | {"admin": {"secret": ""}})
+    node.signal(signal.SIGHUP)
+    # Whoever had the secret is out with it.
+    assert await asyncio.wait_for(one.closed_with, 10) == (1008, "the secret has changed")
+    with pytest.raises(Refused) as refusal:
+        await Wire.open(node.port, path="/admin/websocket")
+    assert refusal.value.status == 404
+
+
+async def test_a_token_is_good_for_as_long_as_it_holds(watched, admin):
+    soon = await admin(watched, {"token": token("ann", admin="write", exp=int(time.time()) + 2)})
+    assert await asyncio.wait_for(soon.closed_with, 10) == (1008, "the token has expired")
+    ann = await admin(watched, {"token": token("ann", admin="write")})
+    await watched.api("block_user", user="ann")
+    assert (await asyncio.wait_for(ann.closed_with, 10))[0] == 1008
+    again = await admin(watched, None)
+    assert await again.error("auth", token=token("ann", admin="write")) == 101
 
 
 # -- what it tells
@@ -144,6 +161,8 @@ async def test_a_connection_in_the_list_and_in_full(watched, admin):
     async with client(watched.port, token=token("ann", info={"name": "Ann"}), name="tester", version="1.2") as ann:
         sub = await subscribed(ann, "chat:room")
         await sub.publish({"n": 1})
+        assert await one.error("channel", channel="chat:room", node="zzz") == 108
+        assert await one.error("publish", channel="chat:room", data=1, node="zzz", reason="test") == 107
         (row,) = (await one.ask("connections", user="ann"))["connections"]
         assert row["user"] == "ann" and row["node"] == "e2e" and row["transport"] == "websocket"
         assert row["channels"] == 1 and row["received"]["messages"] == 3 and row["sent"]["messages"] == 4
@@ -214,6 +233,30 @@ async def test_actors_backplane_and_the_last_hour(watched, admin, wire):
     assert plane["kind"] == "memory" and plane["ready"]
     (past,) = (await one.ask("past"))["nodes"]
     assert past["every"] == 10000 and past["names"][0] == "time"
+
+
+async def test_a_list_never_stops_a_loop_for_long(watched, admin, wire):
+    """Names and patterns that take long to compare, and a page as long as pages get: each turn stays short."""
+    one = await admin(watched)
+    for user in range(40):
+        w = await wire(watched, f"user{user}")
+        for n in range(20):
+            await w.subscribe(f"plain:{'a' * 200}{n}")
+    await one.ask("log_level", level="warn", reason="test")
+
+    async def long_turns():
+        text = (await watched.api.get("/metrics")).text
+        counts = {float(line.split('le="')[1].split('"')[0].replace("+Inf", "inf")): float(line.split()[-1])
+                  for line in text.splitlines() if line.startswith("plexus_loop_turn_seconds_bucket")}
+        return counts[float("inf")] - max(v for k, v in counts.items() if k <= LONGEST_TURN)
+
+    before = await long_turns()
+    for _ in range(5):
+        page = await one.ask("connections", channel=f"plain:*{'a' * 150}b*")
+        assert page["matched"] == 0
+    assert await long_turns() - before <= 2  # what a busy machine makes of it
+    for _ in range(5):
+        assert len((await one.ask("connections", limit=200))["connections"]) == 40
 
 
 # -- watches
@@ -321,7 +364,11 @@ async def test_block_and_unblock_a_user(watched, admin, wire):
     again = await wire(watched, None)
     again.start("connect", token=token("ann"))
     assert (await again.closed())[0] == 3507
+    (row,) = (await one.ask("blocked"))["blocked"]
+    assert row["user"] == "ann" and abs(row["until"] - time.time() - 3600) < 60
+    assert (await one.ask("blocked", search="bob"))["blocked"] == []
     await one.ask("unblock_user", user="ann", reason="test")
+    assert (await one.ask("blocked"))["blocked"] == []
     await wire(watched, "ann")
 
 

@@ -2,8 +2,9 @@
 
 import asyncio
 
+import pytest
 import pytest_asyncio
-from support.admin import SECRET, Admin, seen
+from support.admin import SECRET, Admin, AdminError, seen
 from support.redis import Redis
 
 
@@ -65,6 +66,51 @@ async def test_actions_reach_every_node(three, admin, wire):
     assert states == {"n1": "serving", "n2": "drained", "n3": "serving"}
     await admin.ask("undrain", node="n2", reason="test")
     assert [e["action"] for e in (await admin.ask("audit"))["entries"]] == ["disconnect", "disconnect", "block_user", "drain", "undrain"]
+
+
+async def test_a_node_that_refuses_is_named_with_why(three, admin):
+    n3 = three[2]
+    n3.errors_expected = True
+    n3.config_file.write_text('{"nonsense": 1}')
+    got = await admin.ask("reload", reason="test")
+    assert sorted(got["nodes"]) == ["n1", "n2"] and got["silent"] == []
+    assert "the configuration has faults" in got["refused"]["n3"]["message"]
+    outcome = (await admin.ask("audit"))["entries"][-1]["outcome"]
+    assert outcome.startswith("done, refused by n3: ")
+    with pytest.raises(AdminError) as error:
+        await admin.ask("nodes", node="nobody")
+    assert (error.value.code, error.value.message) == (108, "there is no such node")
+
+
+async def test_subscribers_of_all_nodes_decide_the_order(three, admin, wire):
+    for node, channels in zip(three, (["chat:a", "chat:b"], ["chat:b", "chat:c"], ["chat:b", "chat:c"])):
+        for n, channel in enumerate(channels):
+            await (await wire(node, f"user{n}")).subscribe(channel)
+    got = await admin.ask("channels", sort="subscribers", limit=2)
+    assert [(c["channel"], c["subscribers"], c["nodes"]) for c in got["channels"]] == [("chat:b", 3, 3), ("chat:c", 2, 2)]
+    assert got["next"] is None and got["matched"] >= 3
+
+
+async def test_leases_and_the_servers_of_the_backplane(three, admin):
+    (node,) = (await admin.ask("nodes", node="n2"))["nodes"]
+    assert node["lease"]["seconds"] == 6 and 0 <= node["lease"]["renewed"] < 6
+    (plane,) = (await admin.ask("backplane", node="n2"))["nodes"]
+    (primary,) = plane["primaries"]
+    assert primary["ready"] and primary["partitions"] >= 1 and primary["address"] in plane["servers"]
+    assert primary["memory"] > 100_000 and primary["scripts"]["evalsha"]["calls"] > 0
+
+
+async def test_a_watch_of_the_log_goes_on_when_a_node_comes_back(three, admin, plexus, wire):
+    lines = await admin.watch("logs", level="warn", interval="200ms")
+    config = three[1].config
+    for n in range(12):
+        await admin.ask("log_level", node="n2", level="info", reason=f"first {n}")
+    await dies(three[1])
+    again = await plexus(config)
+    own = await Admin.open(again)
+    await own.ask("log_level", node="n2", level="info", reason="after the restart")
+    await seen(lines, lambda r: any(line["node"] == "n2" and line["fields"].get("reason") == "after the restart" for line in r["lines"]))
+    await own.close()
 
 
 async def test_a_trace_follows_a_user_over_the_nodes(three, admin, wire):

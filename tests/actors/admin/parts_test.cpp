@@ -4,6 +4,7 @@
 #include "actors/admin/pages.hpp"
 #include "actors/admin/params.hpp"
 #include "actors/admin/places.hpp"
+#include "actors/admin/pattern.hpp"
 #include "actors/admin/recorder.hpp"
 #include "actors/channel/traffic.hpp"
 #include "actors/connection/library_names.hpp"
@@ -11,6 +12,8 @@
 #include <nlohmann/json.hpp>
 
 #include <doctest/doctest.h>
+
+#include <random>
 
 using namespace plexus;
 using namespace plexus::admin;
@@ -137,6 +140,47 @@ TEST_CASE("who guesses waits longer each time, others don't") {
   CHECK_FALSE(door.admit(guesser, start));
   door.forget(guesser);
   CHECK(*door.admit(guesser, start) == start);
+}
+
+TEST_CASE("who has a network has one account, and the log one line a second") {
+  gate door;
+  const auto start = gate::time_point{} + 1h;
+  CHECK(*door.admit(*config::parse_address("2001:db8::1"), start) == start);
+  CHECK(*door.admit(*config::parse_address("2001:db8::ffff:2"), start) == start + 1s);
+  CHECK(*door.admit(*config::parse_address("2001:db8:0:1::1"), start) == start);
+  CHECK(*door.admit(*config::parse_address("192.0.2.7"), start) == start);
+  CHECK(*door.admit(*config::parse_address("192.0.2.8"), start) == start);
+  CHECK(door.worth_a_line(start) == 1);
+  CHECK_FALSE(door.worth_a_line(start + 100ms));
+  CHECK_FALSE(door.worth_a_line(start + 200ms));
+  CHECK(door.worth_a_line(start + 1s) == 3);
+}
+
+TEST_CASE("a pattern matches what a glob matches") {
+  std::minstd_rand random(7);
+  auto text = [&](std::string_view letters, std::size_t longest) {
+    std::string out(random() % (longest + 1), ' ');
+    for (auto& c : out) c = letters[random() % letters.size()];
+    return out;
+  };
+  for (int i = 0; i < 20'000; ++i) {
+    const auto glob = text("ab*?", i % 2 == 0 ? 6 : 130);
+    const auto name = text("ab", i % 2 == 0 ? 8 : 200);
+    if (glob.empty()) continue;
+    INFO(glob << " and " << name);
+    CHECK(pattern(glob).matches(name) == connection::glob_match(glob, name));
+  }
+  CHECK(pattern("").matches("anything"));
+  CHECK(pattern("chat:*").matches("chat:"));
+  CHECK_FALSE(pattern("chat").matches("chat:"));
+}
+
+TEST_CASE("a pattern made to take long takes no longer") {
+  const pattern worst("*" + std::string(255, 'a') + "b*");
+  const std::string name(250, 'a');
+  const auto begun = std::chrono::steady_clock::now();
+  for (int i = 0; i < 100; ++i) CHECK_FALSE(worst.matches(name));
+  CHECK(std::chrono::steady_clock::now() - begun < 1s); // a hundred of them, and unoptimised
 }
 
 TEST_CASE("the gate remembers a bounded number of addresses") {

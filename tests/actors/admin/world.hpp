@@ -3,11 +3,15 @@
 
 #include "actors/admin/office.hpp"
 #include "actors/admin/session.hpp"
+#include "actors/connection/base64url.hpp"
 #include "backplane/memory_backplane.hpp"
 #include "transport/transport_actor.hpp"
 
 #include <nlohmann/json.hpp>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
 
+#include <array>
 #include <deque>
 
 namespace plexus::admin::testing {
@@ -102,6 +106,13 @@ public:
     turn();
     return got;
   }
+  /// As a notice of another node does.
+  void deny(connection::denial_kind what, const std::string& name) {
+    const auto now =
+        std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch());
+    transport_.environment().denied.apply({connection::denial_key(what, name), now.count(), now * 2},
+                                          clients_.on(home()));
+  }
   runtime::loop& home() { return loops_.at(0); }
   /// For one more client.
   desk_room room() {
@@ -130,6 +141,17 @@ public:
   gate door;
   places seats;
 };
+
+/// A token with exactly these claims.
+inline std::string signed_hs256(const std::string& payload, const std::string& secret) {
+  using connection::base64url::encode;
+  const auto text = encode(R"({"alg":"HS256"})") + '.' + encode(payload);
+  std::array<unsigned char, EVP_MAX_MD_SIZE> mac{};
+  unsigned size = 0;
+  HMAC(EVP_sha256(), secret.data(), static_cast<int>(secret.size()),
+       reinterpret_cast<const unsigned char*>(text.data()), text.size(), mac.data(), &size);
+  return text + '.' + encode({reinterpret_cast<const char*>(mac.data()), size});
+}
 
 /// A socket that keeps what is said to it.
 struct kept_socket final : transport::message_socket {

@@ -14,6 +14,7 @@ class AdminError(Exception):
     def __init__(self, error):
         super().__init__(str(error))
         self.code, self.message, self.silent = error["code"], error["message"], error.get("silent", [])
+        self.refused = error.get("refused", {})
 
 
 class Admin:
