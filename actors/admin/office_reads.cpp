@@ -35,7 +35,10 @@ json by_time(const char* name, std::vector<json>& results, const std::vector<std
   auto cursor = json::object();
   std::uint64_t dropped = 0;
   for (std::size_t i = 0; i < results.size(); ++i) {
-    for (auto& row : results[i][name]) rows.push_back(std::move(row));
+    for (auto& row : results[i].at(name)) {
+      (void)row.at("time").get<std::int64_t>(); // throws here, where it is clear whose row it is
+      rows.push_back(std::move(row));
+    }
     if (results[i].contains("cursor")) cursor[nodes[i]] = results[i]["cursor"];
     dropped += results[i].value("dropped", std::uint64_t{0});
   }
