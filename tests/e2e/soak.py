@@ -30,7 +30,7 @@ from support.protobuf_wire import ProtobufWire  # noqa: E402
 from support.stream import HTTP_STREAM, SSE, Stream, connecting  # noqa: E402
 from support.tokens import token  # noqa: E402
 from support.waiting import until  # noqa: E402
-from support.wire import TEXT, CommandError, Ended, Wire, frame, handshake  # noqa: E402
+from support.wire import TEXT, CommandError, Ended, Refused, Wire, frame, handshake  # noqa: E402
 
 CONFIG = {
     "node": {"loops": 2, "max_queue_memory": 16 * 1024 * 1024},
@@ -85,6 +85,10 @@ class Visitor:
             await self.dice.choice(kinds)()
         except (Ended, CommandError, ConnectionError, AssertionError, asyncio.IncompleteReadError):
             pass  # refused or cut off: that is part of it
+        except Refused as e:
+            # No answer: it was kept from saying anything for `connect_timeout`, on a machine that has much to do.
+            if e.status not in (0, 408, 503):
+                raise
 
     async def talk(self):
         kind = self.dice.choice([Wire, Wire, DeflateWire, ProtobufWire])
