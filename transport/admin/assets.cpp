@@ -8,8 +8,8 @@
 
 // The page's modules; a test counts that none is missing.
 #define PLEXUS_MODULES(each)                                                                                       \
-  each(actions) each(app) each(charts) each(channels) each(connections) each(dom) each(logs) each(nodes)           \
-      each(overview) each(socket) each(table) each(trace)
+  each(actions) each(actor) each(app) each(blocked) each(charts) each(channels) each(connections) each(dom)        \
+      each(logs) each(nodes) each(overview) each(socket) each(table) each(trace)
 
 PLEXUS_EMBED(admin_index, PLEXUS_ADMIN_DIR "/index.html");
 PLEXUS_EMBED(admin_style, PLEXUS_ADMIN_DIR "/admin.css");
