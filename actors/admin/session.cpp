@@ -254,7 +254,9 @@ void session::begin_watch(std::uint64_t id, const json& with) {
   w.due = clock::now();
   auto& kept = watches_.emplace(id, std::move(w)).first->second;
   answer(id, result_of({{"watch", id}}));
-  tick(id, kept, clock::now());
+  // Whatever waits for the reader: its own answer does at least, and the first result is what somebody waits for.
+  kept.due = clock::now() + kept.interval;
+  look(id, kept);
   rearm();
 }
 
@@ -277,6 +279,10 @@ void session::tick(std::uint64_t id, watch& w, clock::time_point now) {
   w.due = now + w.interval;
   // Who hasn't read the last one gets no other, and who is slower than the interval isn't asked twice.
   if (w.asked || socket_.waiting() > 0) return;
+  look(id, w);
+}
+
+void session::look(std::uint64_t id, watch& w) {
   w.asked = true;
   auto with = w.with;
   room_.asks.run(w.method, *with, who_, [weak = std::weak_ptr<session*>(alive_), id](json what) {

@@ -72,6 +72,7 @@ private:
   void begin_watch(std::uint64_t id, const json& with);
   void end_watch(std::uint64_t id, const json& with);
   void tick(std::uint64_t id, watch& w, clock::time_point now);
+  void look(std::uint64_t id, watch& w);
   void show(std::uint64_t id, json answer);
   void send_news(std::uint64_t id, const std::string& text);
   /// Writes it aside, then calls `then` with the text if this is still there.

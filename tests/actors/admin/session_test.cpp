@@ -225,6 +225,14 @@ TEST_CASE_FIXTURE(fixture, "a watch tells once, and again when something has cha
   CHECK(socket.said.empty());
 }
 
+TEST_CASE_FIXTURE(fixture, "the first result of a watch comes at once") {
+  sign_in();
+  socket.unread = 20; // the answer to the watch itself
+  CHECK(say({{"id", 2}, {"watch", {{"request", {{"audit", json::object()}}}, {"interval", "60s"}}}})["id"] == 2);
+  REQUIRE(socket.said.size() == 1);
+  CHECK(socket.said[0]["watch"] == 2);
+}
+
 TEST_CASE_FIXTURE(fixture, "an action wants the right to write and a reason") {
   const json what{{"user", "ann"}};
   CHECK(node.ask("disconnect", what)["error"]["code"] == 107);
