@@ -39,7 +39,9 @@ std::string decode_url(std::string_view text, bool plus_is_space);
 
 /// An answer in one sentence.
 inline response sentence(int status, std::string_view text) {
-  return {status, "text/plain; charset=utf-8", std::string(text) + "\n", {}};
+  response out{status, "text/plain; charset=utf-8", std::string(text), {}};
+  out.body += '\n';
+  return out;
 }
 
 /// Called once, on the loop of the socket that the request came over.
