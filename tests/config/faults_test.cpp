@@ -30,6 +30,16 @@ TEST_CASE("a bad value is told with file, key, found and expected") {
   CHECK(faults_of("", {}, {"demo=maybe"}) == lines{R"(--set: demo: found "maybe", expected true or false)"});
 }
 
+TEST_CASE("what is listened on is the address of an interface, an IPv6 one with its zone") {
+  CHECK(refused("listen.address=localhost") ==
+        R"(listen.address: found "localhost", expected an IP address such as "0.0.0.0" or "::1")");
+  CHECK(refused("listen.address=").find("found \"\"") != std::string::npos);
+  CHECK(refused("internal.address=10.0.0").ends_with(R"(or "::1", or "")"));
+  for (const auto* good :
+       {"listen.address=0.0.0.0", "listen.address=fe80::1%eth0", "internal.address=", "internal.address=::"})
+    CHECK(accepted(good));
+}
+
 TEST_CASE("all faults are collected, of all sources") {
   const auto got = faults_of(R"({"client":{"ping_interval":5},"listen":{"port":70000},"nonsense":{}})",
                              {"PLEXUS_LOG__LEVEL=loud"}, {"demo=1", "api.max_body=-1"});
@@ -75,7 +85,7 @@ TEST_CASE("a key that stands twice is a fault, because one of the two would be l
         lines{"plexus.json: client: found the same key twice, expected it once"});
   CHECK(faults_of(R"({"log":{"level":"info","level":"warn"}})") ==
         lines{"plexus.json: log.level: found the same key twice, expected it once"});
-  CHECK(faults_of(R"({"listen":{"address":"a"},"internal":{"address":""}})").empty());
+  CHECK(faults_of(R"({"listen":{"address":"::1"},"internal":{"address":""}})").empty());
 }
 
 TEST_CASE("unknown keys are faults at every level, with what was probably meant") {

@@ -85,8 +85,8 @@ TEST_CASE("every key is live or not as its section is") {
 TEST_CASE("every key reads back what it writes and has a path of its own") {
   settings changed;
   changed.node = {"n", 2, milliseconds{1}, 3, 4};
-  changed.listen = {"a", 5, "c", "k", {"10.0.0.0/8"}, true, 6.25};
-  changed.internal = {"i", 7};
+  changed.listen = {"::", 5, "c", "k", {"10.0.0.0/8"}, true, 6.25};
+  changed.internal = {"::1", 7};
   changed.backplane = {"redis://u:p@h:1/0",
                        8,
                        milliseconds{90'000},

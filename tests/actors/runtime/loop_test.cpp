@@ -18,12 +18,12 @@ namespace {
 struct say {
   int number = 0;
 };
-struct fail {};
+struct blunder {};
 
 } // namespace
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(say)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(fail)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(blunder)
 
 namespace {
 
@@ -46,7 +46,7 @@ public:
               to_.numbers.push_back(m.number);
               if (to_.numbers.size() == to_.wanted) to_.complete.set_value();
             },
-            [](const fail&) { throw std::runtime_error("on purpose"); }};
+            [](const blunder&) { throw std::runtime_error("on purpose"); }};
   }
   void on_exit() override {
     to_.ended = true;
@@ -100,7 +100,7 @@ TEST_CASE("an actor that throws is ended and told so; the loop goes on") {
   auto bad = spawn_on<listener_actor>(rt.at(0), notes);
   auto good = spawn_on<listener_actor>(rt.at(0), other);
   other.wanted = 1;
-  caf::anon_send(bad, fail{});
+  caf::anon_send(bad, blunder{});
   caf::anon_send(good, say{7});
   for (int i = 0; i < 5; ++i) rt.at(0).turn(false);
   CHECK(notes.ended);
