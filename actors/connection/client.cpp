@@ -95,7 +95,7 @@ client::time_point client::next_due() const noexcept {
   auto consider = [&next](time_point t) {
     if (t != time_point{} && t < next) next = t;
   };
-  consider(depart_at_);
+  if (departs()) consider(depart_at_);
   consider(expiry_close_at_);
   for (auto& s : subs_) consider(s.close_at);
   return next;
@@ -110,7 +110,7 @@ client::time_point client::together(time_point due, config::duration interval) n
 
 void client::on_due(moment now) {
   if (phase_ == phase::closed) return;
-  if (depart_at_ != time_point{} && now.steady >= depart_at_) {
+  if (depart_at_ != time_point{} && departs() && now.steady >= depart_at_) {
     close(protocol::disconnect_code::shutdown);
     return;
   }

@@ -82,7 +82,11 @@ public:
   void on_server_subscribe(const server_subscribe& m, moment now);
   void on_server_unsubscribe(const server_unsubscribe& m);
   void on_server_refresh(const server_refresh& m, moment now);
-  void on_depart(time_point when) { depart_at_ = when; }
+  /// `welcome`: one that hasn't had the answer to its `connect` yet has it first.
+  void on_depart(time_point when, bool welcome) {
+    depart_at_ = when;
+    welcome_ = welcome;
+  }
   void on_stay() { depart_at_ = {}; }
   /// The transport is gone.
   void on_lost(bool clean);
@@ -127,6 +131,7 @@ public:
   std::size_t list_index = 0; ///< in `client_list`
 
 private:
+  [[nodiscard]] bool departs() const noexcept { return !welcome_ || (phase_ == phase::connected && !connecting_); }
   static time_point together(time_point due, config::duration interval) noexcept;
   enum class phase : std::uint8_t { fresh, connected, closed };
 
@@ -278,6 +283,7 @@ private:
   /// Where the ping ends that is under way behind a large reply, and what had arrived when last looked; else 0.
   std::uint64_t ping_end_ = 0, arrived_ = 0;
   time_point depart_at_{};
+  bool welcome_ = false; ///< to connect, before it is told to depart
   time_point expiry_close_at_{};
   std::int64_t expires_at_ = 0;
   const client_library* library_ = nullptr;

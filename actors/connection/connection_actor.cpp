@@ -48,7 +48,7 @@ caf::behavior connection_actor::make_behavior() {
         rearm();
       },
       [this](const depart& m) {
-        client_.on_depart(home().now() + std::chrono::milliseconds(m.delay_ms));
+        client_.on_depart(home().now() + std::chrono::milliseconds(m.delay_ms), m.welcome);
         rearm();
       },
       [this](const stay&) { client_.on_stay(); },

@@ -77,6 +77,7 @@ struct recheck {
 /// The node drains: close with 3001 after `delay_ms`.
 struct depart {
   std::uint32_t delay_ms = 0;
+  bool welcome = false; ///< who is still on its way in is let in before
 };
 
 /// The drain was called off.

@@ -17,7 +17,7 @@ std::string node::parts::rest(bool on) {
     limit.leaving = limit.closed = true;
     runtime::log::warn("node", "drained: no new clients, until it is undone", {{"clients", limit.clients.load()}});
     actors->drain([] {});
-    send_away(settings.get()->node.drain_timeout * 8 / 10);
+    send_away(settings.get()->node.drain_timeout * 8 / 10, false);
     return {};
   }
   if (now != phase::drained) return now == phase::serving ? "" : "the node is stopping";

@@ -152,7 +152,7 @@ struct node::parts {
   /// `handed_over`: a successor accepts already.
   void drain(bool handed_over);
   /// Tells all that are connected to go, one after the other.
-  void send_away(std::chrono::milliseconds spread);
+  void send_away(std::chrono::milliseconds spread, bool welcome);
   /// Whether nothing is left to wait for; makes the last call when its time has come.
   bool drained();
   void start_successor();

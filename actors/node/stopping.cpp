@@ -114,17 +114,17 @@ void node::parts::drain(bool handed_over) {
   actors->drain([] {});
   auto spread = window * 8 / 10;
   last_call = loops.at(0).now() + spread;
-  send_away(spread);
+  send_away(spread, handed_over);
   loops.at(0).arm(timer, loops.at(0).now() + std::chrono::milliseconds(20));
 }
 
-void node::parts::send_away(std::chrono::milliseconds spread) {
+void node::parts::send_away(std::chrono::milliseconds spread, bool welcome) {
   loops.on_each(
-      [this, spread](runtime::loop& l) {
+      [this, spread, welcome](runtime::loop& l) {
         auto here = transports[l.index()]->clients(); // those too that have not sent `connect` yet
         for (std::size_t i = 0; i < here.size(); ++i) {
           auto delay = spread.count() * static_cast<std::int64_t>(i) / static_cast<std::int64_t>(here.size());
-          caf::anon_send(here[i], connection::depart{static_cast<std::uint32_t>(delay)});
+          caf::anon_send(here[i], connection::depart{static_cast<std::uint32_t>(delay), welcome});
         }
       },
       {});
@@ -134,7 +134,7 @@ bool node::parts::drained() {
   if (loops.at(0).now() >= drain_end) return true;
   if (!limit.closed && loops.at(0).now() >= last_call) {
     limit.closed = true;
-    send_away({});
+    send_away({}, false);
   }
   if (limit.clients > 0) return false;
   std::size_t sockets = 0;

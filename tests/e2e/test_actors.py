@@ -218,7 +218,7 @@ async def does_not_start(plexus, changes):
 
 async def test_a_plugin_of_another_version_is_refused_with_both_versions(plexus):
     said = await does_not_start(plexus, {"plugins": [plugin("sample_old")]})
-    assert "libsample_old.so: was built for Plexus 9.9.9 (plugin interface 99" in said
+    assert "libsample_old.so\" (was built for Plexus 9.9.9 (plugin interface 99" in said
     assert "this node is Plexus 0." in said
 
 

@@ -452,7 +452,7 @@ async def test_a_reader_that_does_not_read_is_dropped(watched, admin, wire):
             writer.write(frame(TEXT, json.dumps({"id": i, "connections": {"limit": 200}}).encode()))
         return await watched.metric("plexus_admin_sessions") == 0
 
-    await until(gone, "the end of the session", 30)
+    await until(gone, "the end of the session", 60)
     assert (await (await admin(watched)).ask("nodes"))["nodes"]
     assert await watched.metric("plexus_admin_sockets_dropped_total") == 1
     writer.transport.abort()

@@ -100,6 +100,26 @@ TEST_CASE("what waits behind a subscribe is bounded in bytes, over all channels"
   }
 }
 
+TEST_CASE("after a handover who is still on its way in is let in before it is told to depart") {
+  bench b;
+  const auto now = moment::now();
+  client it{b.env, session_id{}, protocol::codec_for(protocol::format::json), {}, now};
+  it.on_depart(now.steady, true);
+  it.on_due(now);
+  CHECK(it.next_due() > now.steady);
+  CHECK(b.port.all().empty());
+  SUBCASE("it connects") {
+    it.on_message(protocol::padded_text(R"({"id":1,"connect":{}})"), now);
+    CHECK(has(b.port.all(), R"("connect":{)"));
+  }
+  SUBCASE("it is the last call") {
+    it.on_depart(now.steady, false);
+  }
+  CHECK(it.next_due() == now.steady);
+  it.on_due(now);
+  CHECK(b.port.all() == "close 3001\n");
+}
+
 TEST_CASE("no pong in time closes the client, also one to whom little is on its way") {
   by_hand c;
   c.b.port.seen = {1000, 0};

@@ -241,7 +241,7 @@ describe('the inspection page', { timeout: 600000 }, () => {
       await subscribed(client, channel);
       const page = await visit({ where: `#/channel/${encodeURIComponent(channel)}` });
       await page.waitForSelector('#channel-nodes tr[data-node]');
-      assert.equal(await page.textContent('h1'), channel);
+      assert.equal(await page.textContent('#main h1'), channel);
       await page.click('text=Who is subscribed');
       await page.waitForFunction(() => document.querySelector('.matched').dataset.matched === '1');
       assert.deepEqual(page.faults, []);
