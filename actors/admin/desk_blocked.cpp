@@ -18,14 +18,11 @@ public:
 
   bool step() override {
     const auto& all = from_.all();
-    if (all.bucket_count() != buckets_) { // it was rehashed: everything stands somewhere else
-      buckets_ = all.bucket_count();
-      bucket_ = 0;
-      page = begin_;
-    }
-    for (std::size_t n = 0; n < walked_a_step && bucket_ < buckets_; ++n, ++bucket_)
-      for (auto i = all.begin(bucket_); i != all.end(bucket_); ++i) offer(i->second);
-    return bucket_ < buckets_;
+    if (way_.begins(all)) page = begin_;
+    return way_.step(all, [this](const auto& each) {
+      offer(each.second);
+      return std::size_t{0};
+    });
   }
 
   page_of<json> page;
@@ -48,7 +45,7 @@ private:
   const connection::denials& from_;
   std::string search_;
   page_of<json> begin_;
-  std::size_t bucket_ = 0, buckets_ = 0;
+  bucket_walk way_;
 };
 
 struct idle_walker final : walker {

@@ -51,15 +51,12 @@ public:
 
   bool step() override {
     const auto& all = table_.all();
-    if (all.bucket_count() != buckets_) { // it was rehashed: everything stands somewhere else
-      buckets_ = all.bucket_count();
-      bucket_ = 0;
-      page = begin_;
-    }
+    if (way_.begins(all)) page = begin_;
     const auto now = table_.home.now();
-    for (std::size_t spent = 0; spent < walked_a_step && bucket_ < buckets_; ++spent, ++bucket_)
-      for (auto i = all.begin(bucket_); i != all.end(bucket_); ++i, spent += pattern_.cost()) offer(i->second, now);
-    return bucket_ < buckets_;
+    return way_.step(all, [&](const auto& each) {
+      offer(each.second, now);
+      return pattern_.cost();
+    });
   }
 
   page_of<json> page;
@@ -81,7 +78,7 @@ private:
   pattern pattern_;
   std::string sort_;
   page_of<json> begin_;
-  std::size_t bucket_ = 0, buckets_ = 0;
+  bucket_walk way_;
 };
 
 json member_of(const protocol::client_info& who) {

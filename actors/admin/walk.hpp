@@ -4,6 +4,7 @@
 
 #include "actors/admin/host.hpp"
 
+#include <cstddef>
 #include <memory>
 #include <vector>
 
@@ -11,6 +12,30 @@ namespace plexus::admin {
 
 /// How many are looked at between two looks at the clock.
 inline constexpr std::size_t walked_a_step = 64;
+
+/// The way through an unordered map, some buckets a step: what changes between two steps does no harm.
+class bucket_walk {
+public:
+  /// True where everything stands somewhere else: at the first step, and after a rehash. The walk begins anew.
+  template <class Map>
+  bool begins(const Map& all) {
+    if (all.bucket_count() == buckets_) return false;
+    buckets_ = all.bucket_count();
+    bucket_ = 0;
+    return true;
+  }
+  /// `look(entry)` at each entry of a few buckets; what it returns is spent of the step beside. False: that was
+  /// all.
+  template <class Map, class Look>
+  bool step(const Map& all, const Look& look) {
+    for (std::size_t spent = 0; spent < walked_a_step && bucket_ < buckets_; ++spent, ++bucket_)
+      for (auto i = all.begin(bucket_); i != all.end(bucket_); ++i) spent += look(*i);
+    return bucket_ < buckets_;
+  }
+
+private:
+  std::size_t bucket_ = 0, buckets_ = 0;
+};
 
 /// What is done on one loop; made anywhere, used on its loop, read again once the walk is over.
 class walker {

@@ -20,13 +20,6 @@ digest digest_of(std::string_view text) noexcept {
   return out;
 }
 
-/// Takes the same time wherever the two differ, also in length.
-bool same(std::string_view a, std::string_view b) noexcept {
-  const auto x = digest_of(a);
-  const auto y = digest_of(b);
-  return CRYPTO_memcmp(x.data(), y.data(), x.size()) == 0;
-}
-
 /// The key of `Authorization: apikey KEY`; empty for other schemes, whose names are compared without case.
 std::string_view authorization_key(std::string_view value) noexcept {
   static constexpr std::string_view scheme = "apikey ";
@@ -45,8 +38,13 @@ std::string key_of(const http::request& what) {
 
 } // namespace
 
+bool same_secret(std::string_view a, std::string_view b) noexcept {
+  const auto x = digest_of(a), y = digest_of(b); // of one length
+  return CRYPTO_memcmp(x.data(), y.data(), x.size()) == 0;
+}
+
 bool knows_key(const http::request& what, std::string_view key) {
-  return !key.empty() && same(key_of(what), key);
+  return !key.empty() && same_secret(key_of(what), key);
 }
 
 std::optional<http::response> check_key(const http::request& what, std::string_view key) {

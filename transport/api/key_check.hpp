@@ -1,5 +1,5 @@
 #pragma once
-// Who may use the HTTP API: those who know its key. Pure, any thread.
+// Who may use the HTTP API: those who know its key. Pure, any thread. `same_secret` is for other secrets as well.
 
 #include "transport/http/message.hpp"
 
@@ -7,6 +7,9 @@
 #include <string_view>
 
 namespace plexus::transport::api {
+
+/// Takes the same time wherever the two differ, also in length.
+bool same_secret(std::string_view a, std::string_view b) noexcept;
 
 /// It carries `key`, which isn't empty. Counts nothing.
 bool knows_key(const http::request& what, std::string_view key);

@@ -3,18 +3,17 @@
 
 #include "actors/admin/office.hpp"
 #include "actors/admin/session.hpp"
-#include "actors/connection/base64url.hpp"
 #include "backplane/memory_backplane.hpp"
+#include "tests/actors/connection/signed_token.hpp"
 #include "transport/transport_actor.hpp"
 
 #include <nlohmann/json.hpp>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 
-#include <array>
 #include <deque>
 
 namespace plexus::admin::testing {
+
+using plexus::test::signed_hs256;
 
 struct deaf_listener final : plexus::backplane::listener {
   void published(const std::string&, protocol::publication_ptr) override {}
@@ -141,17 +140,6 @@ public:
   gate door;
   places seats;
 };
-
-/// A token with exactly these claims.
-inline std::string signed_hs256(const std::string& payload, const std::string& secret) {
-  using connection::base64url::encode;
-  const auto text = encode(R"({"alg":"HS256"})") + '.' + encode(payload);
-  std::array<unsigned char, EVP_MAX_MD_SIZE> mac{};
-  unsigned size = 0;
-  HMAC(EVP_sha256(), secret.data(), static_cast<int>(secret.size()),
-       reinterpret_cast<const unsigned char*>(text.data()), text.size(), mac.data(), &size);
-  return text + '.' + encode({reinterpret_cast<const char*>(mac.data()), size});
-}
 
 /// A socket that keeps what is said to it.
 struct kept_socket final : transport::message_socket {

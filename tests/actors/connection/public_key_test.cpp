@@ -3,6 +3,7 @@
 #include "actors/connection/jwks_board.hpp"
 #include "actors/connection/token.hpp"
 #include "tests/actors/connection/keys.hpp"
+#include "tests/actors/connection/signed_token.hpp"
 
 #include <cstdio>
 #include <fstream>
@@ -48,12 +49,7 @@ std::string outcome(const token_verifier& with, std::string_view token) {
 }
 
 std::string hmac_token(const std::string& secret, const std::string& alg = "HS256") {
-  const auto text = base64(R"({"alg":")" + alg + R"("})") + '.' + base64(ann);
-  std::array<unsigned char, EVP_MAX_MD_SIZE> mac{};
-  unsigned size = 0;
-  HMAC(EVP_sha256(), secret.data(), static_cast<int>(secret.size()),
-       reinterpret_cast<const unsigned char*>(text.data()), text.size(), mac.data(), &size);
-  return text + '.' + base64({reinterpret_cast<const char*>(mac.data()), size});
+  return plexus::test::signed_hs256(ann, secret, R"({"alg":")" + alg + R"("})");
 }
 
 } // namespace

@@ -3,20 +3,17 @@
 
 #include "actors/channel/channel_actor.hpp"
 #include "actors/channel/delivery.hpp"
-#include "actors/connection/base64url.hpp"
 #include "actors/connection/connection_actor.hpp"
 #include "actors/connection/directory.hpp"
 #include "actors/protocol/json_codec.hpp"
 #include "backplane/memory_backplane.hpp"
+#include "tests/actors/connection/signed_token.hpp"
 #include "transport/api/api_handler.hpp"
 
 #include <caf/send.hpp>
 #include <doctest/doctest.h>
 #include <nlohmann/json.hpp>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 
-#include <array>
 #include <map>
 #include <optional>
 #include <string>
@@ -60,17 +57,6 @@ struct api_listener final : backplane::listener {
   }
   connection::client_environment* env = nullptr;
 };
-
-/// A token with exactly these claims.
-inline std::string signed_hs256(const std::string& payload, const std::string& secret) {
-  using connection::base64url::encode;
-  const auto text = encode(R"({"alg":"HS256"})") + '.' + encode(payload);
-  std::array<unsigned char, EVP_MAX_MD_SIZE> mac{};
-  unsigned size = 0;
-  HMAC(EVP_sha256(), secret.data(), static_cast<int>(secret.size()),
-       reinterpret_cast<const unsigned char*>(text.data()), text.size(), mac.data(), &size);
-  return text + '.' + encode({reinterpret_cast<const char*>(mac.data()), size});
-}
 
 /// What clients were told, by their session's slot.
 struct fake_port final : connection::client_port {
