@@ -199,7 +199,7 @@ void instance::fire(time_point now) {
       timers_.erase(found);
       fact('t', name);
     }
-    attempt("on_timer", now, [&](extension::answer&) { object_->on_timer(name); });
+    attempt("on_timer", now, [&, &timer = name](extension::answer&) { object_->on_timer(timer); });
   }
   std::vector<member> gone;
   for (auto i = away_.begin(); i != away_.end();) {
