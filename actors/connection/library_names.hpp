@@ -26,7 +26,9 @@ public:
     auto known = [&](auto& l) { return l->name == name && l->version == version; };
     if (auto at = std::find_if(kept_.begin(), kept_.end(), known); at != kept_.end()) return at->get();
     if (kept_.size() >= max_kept || name.size() > max_length || version.size() > max_length) return &other_;
-    return kept_.emplace_back(std::make_unique<client_library>(std::string(name), std::string(version))).get();
+    return kept_
+        .emplace_back(std::make_unique<client_library>(client_library{std::string(name), std::string(version)}))
+        .get();
   }
 
 private:
