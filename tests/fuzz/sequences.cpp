@@ -9,6 +9,7 @@
 
 #include <array>
 #include <map>
+#include <optional>
 #include <set>
 
 using namespace std::chrono_literals;
@@ -178,23 +179,26 @@ private:
   }
 
   void subscribed(const std::pair<std::size_t, std::string>& place, const json& reply) {
-    auto& last = last_[place] = reply.value("offset", std::uint64_t{0});
+    auto& last = last_[place];
+    last.reset();
+    if (reply.value("positioned", false)) last = reply.value("offset", std::uint64_t{0});
     epochs_[place.second] = reply.value("epoch", "");
     for (const auto& p : reply.value("publications", json::array())) follow(last, p);
   }
 
-  static void follow(std::uint64_t& last, const json& publication) {
+  static void follow(std::optional<std::uint64_t>& last, const json& publication) {
     const auto offset = publication.value("offset", std::uint64_t{0});
     if (offset == 0) return; // no history
-    require(offset == last + 1, "offsets rise by one");
+    require(!last || offset == *last + 1, "offsets rise by one");
     last = offset;
   }
 
   stage node_;
   std::vector<session*> sessions_;
   int last_id_ = 0;
-  std::map<int, std::string> asked_;                                  ///< subscribes and unsubscribes by id
-  std::map<std::pair<std::size_t, std::string>, std::uint64_t> last_; ///< offset that a subscriber has
+  std::map<int, std::string> asked_; ///< subscribes and unsubscribes by id
+  /// Offset that a subscriber has; who didn't ask for positions begins with its first publication.
+  std::map<std::pair<std::size_t, std::string>, std::optional<std::uint64_t>> last_;
   std::map<std::string, std::string> epochs_;
 };
 
