@@ -219,20 +219,13 @@ void partition::send_batch(bool with_text) {
     w.add(with_text ? scripts::batch : std::string_view(batch_sha_));
   else
     w.add(with_text ? scripts::append : std::string_view(append_sha_));
-  add_keys(w);
-  w.add(with_.uid);
-  w.add(self_.connection());
-  w.add(self_.generation());
-  w.add(self_.inbox());
-  w.add(batches_.number());
-  w.add(deadline_);
-  w.add(nonce_);
-  w.add(needs_inbox ? "1" : "0");
-  w.add(with_.times.channel_life());
-  w.add(with_.times.inbox_entries);
-  w.add(slack_);
-  w.add(keeps ? "1" : "0");
-  w.add(with_.times.answer_bytes);
+  add_caller(w);
+  const auto number = [](auto n) { return std::to_string(n); };
+  std::string batch;
+  add_ended(batch, number(batches_.number()), number(deadline_.count()), nonce_,
+            number(with_.times.channel_life().count()), number(with_.times.inbox_entries), number(slack_.count()),
+            needs_inbox ? "1" : "0", keeps ? "1" : "0", number(with_.times.answer_bytes));
+  w.add(std::move(batch));
   for (auto& each : steps) {
     if (auto* m = std::get_if<send_step>(&each.what); m && m->generation.empty())
       m->generation = self_.generation();

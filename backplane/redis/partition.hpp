@@ -151,6 +151,8 @@ private:
 
   // partition_cluster.cpp: a slot on its way from server to server
   void add_keys(words& to) const;
+  /// The same, and who calls: what every script but `hello` begins with.
+  void add_caller(words& to) const;
   enum class command : std::uint8_t { batch, renewal, read };
   [[nodiscard]] bool redirected(const reply& r, command which);
   void served(milliseconds sent);

@@ -34,7 +34,13 @@ void partition::add_keys(words& to) const {
   to.add(with_.cluster ? "2" : "1");
   to.add(with_.prefix + "gate");
   if (with_.cluster) to.add(with_.prefix + "none");
-  to.add(with_.prefix);
+}
+
+void partition::add_caller(words& to) const {
+  add_keys(to);
+  std::string who;
+  add_ended(who, with_.prefix, with_.uid, std::to_string(self_.connection()), self_.generation(), self_.inbox());
+  to.add(std::move(who));
 }
 
 // True when the error was about a slot that moves and is dealt with.

@@ -106,6 +106,7 @@ void partition::greet() {
   w.add("EVALSHA");
   w.add(hello_sha_);
   add_keys(w);
+  w.add(with_.prefix);
   w.add(with_.uid);
   w.add(self_.next_connection());
   w.add(self_.generation());
@@ -303,11 +304,7 @@ void partition::renew(milliseconds at) {
   words w;
   w.add("EVALSHA");
   w.add(renew_sha_);
-  add_keys(w);
-  w.add(with_.uid);
-  w.add(self_.connection());
-  w.add(self_.generation());
-  w.add(self_.inbox());
+  add_caller(w);
   w.add(lease_.lease());
   w.add("1-" + std::to_string(tail_.last()));
   w.add(with_.times.node_life());

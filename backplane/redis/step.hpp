@@ -169,6 +169,12 @@ private:
   std::vector<std::unique_ptr<std::string>> made_;
 };
 
+/// Texts in one word, each with a zero behind it: a word more costs Redis more than taking them apart.
+template <class... Texts>
+void add_ended(std::string& to, const Texts&... each) {
+  ((to.append(each), to.push_back('\0')), ...);
+}
+
 /// What the node knows of a channel that it registers; empty epoch: nothing.
 struct known_position {
   std::string_view epoch;

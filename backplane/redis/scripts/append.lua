@@ -11,7 +11,7 @@ local function parse_keep(text)
   return k
 end
 
-local deadline, slack = tonumber(ARGV[7]), tonumber(ARGV[12])
+local deadline, slack = tonumber(append_until), tonumber(outlives)
 local stamp = string.format('%013.0f', now)
 
 -- What is handed on of a publication, before its epoch, channel and text: their sizes, its sequence number and offset.
@@ -21,7 +21,7 @@ local publication_head = '<I4I2I2I8I8'
 -- answer of that key, a point when nobody listens and nothing is kept.
 local function append(name, keep, body, key, key_life)
   if now > deadline then return 'L', 0, 0 end
-  if keep.replicated and replicas == '0' then return 'N', 0, 0 end
+  if keep.replicated and redis.call('HGET', gate, 'replicas') == '0' then return 'N', 0, 0 end
   local logs = keep.size > 0 and not keep.skip
   local record
   if key ~= '' then

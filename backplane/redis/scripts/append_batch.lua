@@ -2,19 +2,19 @@
 -- channel is there and needs no renewal, no idempotency key) is done in one plain loop without functions, which a script
 -- would define anew for each call; all else by `append`, as in `batch.lua`. Arguments as there.
 -- Returns: APPENDED, Redis time, '', the answers packed, flat: three for each step as `append` has them.
-if stored == ARGV[6] then return {'APPENDED', now, '', redis.call('HGET', own, 'answers')} end
+if stored == batch then return {'APPENDED', now, '', redis.call('HGET', own, 'answers')} end
 
 local args, call, pcall, pack, unpack = ARGV, redis.call, redis.pcall, struct.pack, struct.unpack
-local sub, find, format = string.sub, string.find, string.format
+local sub, find = string.sub, string.find
 local channel_keys, log_keys = prefix .. 'c:', prefix .. 'h:'
-local in_time, least = now <= tonumber(ARGV[7]), tonumber(ARGV[10])
-local generation, time_text = '.' .. gen, format('%013.0f', now)
+local in_time, least = now <= tonumber(append_until), tonumber(channel_life)
+local generation, time_text = '.' .. gen, time[1] .. sub('00000' .. time[2], -6, -4)
 local keep, size, ttl, life
 local held, key, raw, o, s, h, y, x, v, epoch, chain, at
 local do_append
 local answers, n = {}, 0
 
-local i, last = 15, #args
+local i, last = 3, #args
 while i <= last do
   local plain, name, done = args[i] == 'A', args[i + 1], false
   if args[i + 2] ~= keep then
@@ -38,7 +38,7 @@ while i <= last do
         done = true
       elseif h > now and now + ttl <= y then
         -- About the size, as in `append`, which an error is left to.
-        local id = pcall('XADD', log_keys .. name, 'MAXLEN', '~', size, format('%d', o + 1), 'd', text)
+        local id = pcall('XADD', log_keys .. name, 'MAXLEN', '~', size, o + 1, 'd', text)
         if type(id) == 'string' then
           o, h, done = o + 1, now + ttl, true
           offset = o
@@ -87,8 +87,8 @@ while i <= last do
 end
 for _, box in ipairs(boxes) do
   -- Null: its node's lease ran out. Whoever comes by takes it out of the occupancy.
-  if not call('XADD', prefix .. 'i:' .. box, 'NOMKSTREAM', 'MAXLEN', '~', args[11], '1-*', 'b', table.concat(entries[box])) then
-    i = 15
+  if not call('XADD', prefix .. 'i:' .. box, 'NOMKSTREAM', 'MAXLEN', '~', inbox_most, '1-*', 'b', table.concat(entries[box])) then
+    i = 3
     while i <= last do
       key = prefix .. 'c:' .. args[i + 1]
       raw = call('GET', key)
@@ -106,5 +106,5 @@ for _, box in ipairs(boxes) do
   end
 end
 local packed = cmsgpack.pack(answers)
-call('HSET', own, 'batch', args[6], 'answers', packed)
+call('HSET', own, 'batch', batch, 'answers', packed)
 return {'APPENDED', now, '', packed}

@@ -2,20 +2,18 @@
 -- append. Answers of steps that change something are stored with
 -- the batch's number: a batch whose answer was lost is repeated, and gets them again.
 --
--- ARGV 6-13: number, deadline of appends and Redis time, nonce for new epochs, 1 if the inbox must be alive, life of a
--- channel's hash, most entries in an inbox, what a key outlives its time by, answers to store: 1, bytes that reads may
--- answer; then the steps, each a letter, a channel and its arguments.
+-- ARGV 2: as `numbered.lua` has it; then the steps, each a letter, a channel and its arguments.
 -- Returns: OK, Redis time, last id in the caller's inbox ('' unless asked), an answer for each step. A read that comes
 -- after so many bytes isn't done: its answer is W, and it belongs into a later batch.
-if ARGV[9] ~= '0' and redis.call('EXISTS', prefix .. 'i:' .. inbox) == 0 then return {'GONE', 'the inbox is gone'} end
+if needs_inbox ~= '0' and redis.call('EXISTS', prefix .. 'i:' .. inbox) == 0 then return {'GONE', 'the inbox is gone'} end
 
 local before
-if stored == ARGV[6] then before = cmsgpack.unpack(redis.call('HGET', own, 'answers')) end
+if stored == batch then before = cmsgpack.unpack(redis.call('HGET', own, 'answers')) end
 
 local number = tonumber
-local out, kept, keeping = {'OK', now, ''}, {}, ARGV[13] == '1'
-local i, last, step, asks_last, leaves = 15, #ARGV, 0, false, false
-local room = number(ARGV[14])
+local out, kept, keeping = {'OK', now, ''}, {}, stores == '1'
+local i, last, step, asks_last, leaves = 3, #ARGV, 0, false, false
+local room = number(read_room)
 while i <= last do
   local what, name = ARGV[i], ARGV[i + 1]
   local answer
@@ -133,7 +131,7 @@ while i <= last do
   out[#out + 1] = answer
 end
 write_all()
-if keeping then redis.call('HSET', own, 'batch', ARGV[6], 'answers', cmsgpack.pack(kept)) end
+if keeping then redis.call('HSET', own, 'batch', batch, 'answers', cmsgpack.pack(kept)) end
 if asks_last then
   local state = redis.call('XINFO', 'STREAM', prefix .. 'i:' .. inbox)
   for k = 1, #state, 2 do

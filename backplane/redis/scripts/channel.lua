@@ -6,8 +6,7 @@
 -- handed on (publications, passing messages, presence changes); h when the history is over; y and x when the history's
 -- stream and the channel expire; v the presence version. `append_batch.lua` knows it too.
 local channels, touched = {}, {}
-local nonce, made = ARGV[8], 0
-local floor_life, inbox_most = tonumber(ARGV[10]), ARGV[11]
+local made, floor_life = 0, tonumber(channel_life)
 local chain_most = 16
 local state = '<I6I6I6I6I6I6ss'
 

@@ -88,11 +88,12 @@ local function clean(dead, name, cursor)
   if redis.call('EXISTS', prefix .. 'i:' .. dead) == 1 then return {'', ''} end
   if clean_room <= 0 then return {'', cursor} end
   local from, by = string.match(cursor, '^(%d+) (%x+)$')
-  local page = redis.call('HSCAN', set_of(name), by == replid and from or '0', 'COUNT', clean_room)
+  local server = redis.call('HGET', gate, 'replid')
+  local page = redis.call('HSCAN', set_of(name), by == server and from or '0', 'COUNT', clean_room)
   local all = page[2]
   clean_room = clean_room - math.max(#all / 2, 1)
   local c
-  local out = {'', page[1] == '0' and '' or page[1] .. ' ' .. replid}
+  local out = {'', page[1] == '0' and '' or page[1] .. ' ' .. server}
   for i = 1, #all, 2 do
     if string.sub(all[i + 1], 1, owner_length) == dead then
       c = c or open(name, true)

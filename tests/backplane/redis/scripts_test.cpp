@@ -1,6 +1,7 @@
 // What the scripts refuse, whoever asks: straight from a Redis connection.
 
 #include "backplane/redis/scripts.hpp"
+#include "backplane/redis/step.hpp"
 #include "backplane/redis/wire.hpp"
 #include "tests/backplane/redis/server.hpp"
 
@@ -44,34 +45,24 @@ struct caller {
     now = redis.number({"TIME"}) * 1000;
     return said;
   }
+  [[nodiscard]] std::string who_calls() const {
+    std::string out;
+    add_ended(out, prefix, uid, connection, generation, inbox);
+    return out;
+  }
   std::string batch(std::vector<std::string> steps, int number = 0, bool needs_inbox = true, long long deadline = 0,
                     std::string_view script = scripts::batch) {
     if (number == 0) number = ++batches;
-    std::vector<std::string> words{"EVAL",
-                                   std::string(script),
-                                   "1",
-                                   prefix + "gate",
-                                   prefix,
-                                   uid,
-                                   connection,
-                                   generation,
-                                   inbox,
-                                   std::to_string(number),
-                                   std::to_string(deadline ? deadline : now + 60'000),
-                                   "NONCE" + std::to_string(number),
-                                   needs_inbox ? "1" : "0",
-                                   "60000",
-                                   "1000",
-                                   "1000",
-                                   "1",
-                                   room};
+    std::vector<std::string> words{"EVAL", std::string(script), "1", prefix + "gate", who_calls()};
+    add_ended(words.emplace_back(), std::to_string(number), std::to_string(deadline ? deadline : now + 60'000),
+              "NONCE" + std::to_string(number), "60000", "1000", "1000", needs_inbox ? "1" : "0", "1", room);
     words.insert(words.end(), steps.begin(), steps.end());
     return redis.ask(words);
   }
   /// The names of inboxes that are gone, as far as it is told of them.
   std::string renew(const std::string& gap) {
-    const auto said = redis.ask({"EVAL", std::string(scripts::renew), "1", prefix + "gate", prefix, uid, connection,
-                                 generation, inbox, lease, "1-0", "100000", gap});
+    const auto said = redis.ask(
+        {"EVAL", std::string(scripts::renew), "1", prefix + "gate", who_calls(), lease, "1-0", "100000", gap});
     REQUIRE(said.substr(0, 3) == "OK ");
     std::istringstream words(said);
     std::string out, each;
