@@ -11,6 +11,9 @@ namespace plexus::cluster {
 namespace {
 
 constexpr milliseconds look_pause{50};
+// This node is alive: when its own answer is late, its loops are busy, and who asks wants to see just that. It is
+// waited for that much longer.
+constexpr milliseconds own_patience{8000};
 
 } // namespace
 
@@ -64,6 +67,7 @@ void cluster::state::ask_self(question& q, std::string_view body) {
       auto* waits = self ? self->find(id) : nullptr;
       if (waits == nullptr || !std::exchange(waits->own_waits, false)) return;
       waits->got.from.push_back({self->name, std::move(said)});
+      if (waits->late) return self->give_up(waits->id);
       self->finish_if_complete(*waits);
     });
   });
@@ -183,8 +187,12 @@ void cluster::state::finish_if_complete(question& q) {
 void cluster::state::give_up(std::uint64_t id) {
   auto* q = find(id);
   if (q == nullptr) return;
+  if (q->own_waits && !std::exchange(q->late, true)) {
+    home.arm(*q, home.now() + own_patience);
+    return;
+  }
   if (!q->to_all) {
-    q->got.silent = {q->to};
+    if (q->got.from.empty()) q->got.silent = {q->to};
     return finish(*q);
   }
   if (!q->listed) {

@@ -44,6 +44,7 @@ struct cluster::state final : std::enable_shared_from_this<cluster::state> {
     std::string tried;                                  // `to` one: the uid that it went to
     bool listed = false;                                // it is known who was asked
     bool own_waits = false;                             // this node's handler has not responded yet
+    bool late = false;                                  // the time is up, and only this node's answer is waited for
     names waiting;                                      // of the others
     std::vector<std::pair<std::string, message>> early; // answers that came before the list
     answers got;

@@ -306,6 +306,30 @@ TEST_CASE(
   CHECK_FALSE(one.unknown);
 }
 
+TEST_CASE("a node that is busy itself is waited for: it is alive") {
+  three f;
+  std::vector<cluster::cluster::respond> owed;
+  f.nodes[0].talk.serve("slow",
+                        [&](std::string_view, cluster::cluster::respond say) { owed.push_back(std::move(say)); });
+  for (std::size_t i : {1U, 2U})
+    f.nodes[i].talk.serve("slow", [](std::string_view, const cluster::cluster::respond& say) { say("theirs"); });
+  f.nodes[1].frozen = true;
+  std::vector<answers> got;
+  const auto keep = [&](answers what) { got.push_back(std::move(what)); };
+  f.nodes[0].talk.ask_all("slow", "", 30ms, keep);
+  f.nodes[0].talk.ask("a", "slow", "", 30ms, keep);
+  const auto later = std::chrono::steady_clock::now() + 200ms;
+  f.until([&] { return std::chrono::steady_clock::now() > later; });
+  CHECK(got.empty());
+  REQUIRE(owed.size() == 2);
+  for (auto& say : owed) say("own");
+  REQUIRE(f.until([&] { return got.size() == 2; }));
+  CHECK(bodies(got[0]) == list{"name of a: own", "name of c: theirs"});
+  CHECK(got[0].silent == list{"name of b"});
+  CHECK(bodies(got[1]) == list{"name of a: own"});
+  CHECK(got[1].silent.empty());
+}
+
 TEST_CASE("questions that wait are bounded, and one beyond is answered at once") {
   three f;
   f.nodes[1].frozen = true;
