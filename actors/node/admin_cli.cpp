@@ -2,6 +2,7 @@
 
 #include "actors/node/admin_client.hpp"
 #include "actors/node/admin_screen.hpp"
+#include "actors/protocol/errors.hpp"
 #include "config/load.hpp"
 
 #include <CLI/CLI.hpp>
@@ -64,6 +65,12 @@ json read_params(const std::vector<std::string>& words) {
   return out;
 }
 
+/// An answer that is an error; the connection is as good as before. `for_now`: it may be another one next time.
+struct refused_answer : admin_fault {
+  refused_answer(const std::string& why, bool temporary) : admin_fault(why), for_now(temporary) {}
+  bool for_now;
+};
+
 /// A connection that is signed in.
 class terminal {
 public:
@@ -96,7 +103,7 @@ public:
         why += ", " + printable(node) + ": " + printable(fault.value("message", ""));
       for (auto& s : error->value("silent", json::array()))
         why += ", no answer from " + printable(s.get<std::string>());
-      throw admin_fault(why);
+      throw refused_answer(why, error->value("code", 0) == static_cast<int>(protocol::error_code::internal));
     }
     return std::move(answer["result"]);
   }
@@ -112,6 +119,13 @@ void print(const admin_options& o, const std::string& method, const json& result
             << std::flush;
 }
 
+/// What has worked, or says itself that it is for now alone, is looked at again: whoever watches does so because
+/// something is wrong.
+void go_on_after(const refused_answer& why, bool seen) {
+  if (!seen && !why.for_now) throw refused_answer(why);
+  std::cerr << "plexus: " << why.what() << "; still watching" << std::endl;
+}
+
 int run_request(terminal& to, const admin_options& o) {
   const auto with = read_params(o.with);
   if (!o.watch && o.method != "trace") {
@@ -119,13 +133,18 @@ int run_request(terminal& to, const admin_options& o) {
     return 0;
   }
   to.say("watch", {{"request", {{o.method, with}}}, {"interval", o.method == "trace" ? "250ms" : o.every}});
-  for (;;) {
+  for (bool seen = false;;) {
     auto got = to.next({});
     if (!got.contains("watch")) {
       (void)terminal::result(std::move(got)); // the watch was refused
       continue;
     }
-    print(o, o.method, terminal::result(std::move(got)));
+    try {
+      print(o, o.method, terminal::result(std::move(got)));
+      seen = true;
+    } catch (const refused_answer& why) {
+      go_on_after(why, seen);
+    }
     if (!std::cout) return 0;
   }
 }
@@ -138,17 +157,23 @@ std::size_t columns() {
 int run_top(terminal& to, const admin_options& o) {
   const auto every = config::parse_duration(o.every);
   const bool screen = ::isatty(STDOUT_FILENO) == 1 && !o.as_json && !o.once;
-  for (;;) {
-    auto nodes = to.ask("nodes", json::object());
-    auto queues = to.ask("connections", {{"sort", "queue"}, {"limit", 10}, {"slow", true}});
-    auto channels = to.ask("channels", {{"sort", "rate"}, {"limit", 10}});
-    if (o.as_json)
-      std::cout << json{{"nodes", nodes}, {"slowest", queues}, {"channels", channels}}.dump(
-                       -1, ' ', false, json::error_handler_t::replace)
-                << "\n";
-    else
-      std::cout << (screen ? "\x1b[H\x1b[2J" : "") << show_overview(nodes, queues, channels, columns());
-    std::cout << std::flush;
+  for (bool seen = false;;) {
+    try {
+      auto nodes = to.ask("nodes", json::object());
+      auto queues = to.ask("connections", {{"sort", "queue"}, {"limit", 10}, {"slow", true}});
+      auto channels = to.ask("channels", {{"sort", "rate"}, {"limit", 10}});
+      if (o.as_json)
+        std::cout << json{{"nodes", nodes}, {"slowest", queues}, {"channels", channels}}.dump(
+                         -1, ' ', false, json::error_handler_t::replace)
+                  << "\n";
+      else
+        std::cout << (screen ? "\x1b[H\x1b[2J" : "") << show_overview(nodes, queues, channels, columns());
+      std::cout << std::flush;
+      seen = true;
+    } catch (const refused_answer& why) {
+      if (o.once) throw;
+      go_on_after(why, seen);
+    }
     if (o.once || !std::cout) return 0;
     ::usleep(static_cast<useconds_t>(every->count() * 1000));
   }
