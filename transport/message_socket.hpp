@@ -21,7 +21,7 @@ public:
   virtual ~message_socket() = default;
   /// One text message, written at the end of the turn. More than the service's `max_waiting` in the queue: the
   /// peer doesn't read, and the socket is closed (1008).
-  virtual void send(std::string_view text) = 0;
+  virtual void send(std::string text) = 0;
   /// A close frame behind what is queued. Nothing is heard of the peer any more but `on_gone`.
   virtual void close(std::uint16_t code, std::string_view reason) = 0;
   /// `socket_end::on_timer` is called once after this time; a time set before is forgotten.
@@ -30,8 +30,12 @@ public:
   virtual void ping() = 0;
   /// The peer doesn't read: counted, what waits for it is thrown away, and the socket is closed (1008).
   virtual void drop() = 0;
+  /// The peer is known: from now on it goes before those that are new, however many these are.
+  virtual void settle() = 0;
   /// Bytes that wait for the peer.
   [[nodiscard]] virtual std::size_t waiting() const noexcept = 0;
+  /// Bytes that have left for it so far.
+  [[nodiscard]] virtual std::uint64_t sent() const noexcept = 0;
   [[nodiscard]] virtual runtime::loop& home() const noexcept = 0;
   /// Whose it is, as a trusted proxy says.
   [[nodiscard]] virtual config::ip_address client() const = 0;

@@ -4,7 +4,8 @@
 
 namespace plexus::admin {
 
-desk::desk(const environment& env) : env_(env), traces_(env) {}
+desk::desk(const environment& env, workroom elsewhere) :
+    env_(env), elsewhere_(elsewhere), traces_(env, elsewhere) {}
 
 void desk::tick(runtime::loop::clock::time_point now, bool record) {
   if (record) recorder_.tick(now);

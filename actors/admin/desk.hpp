@@ -6,6 +6,7 @@
 #include "actors/admin/params.hpp"
 #include "actors/admin/recorder.hpp"
 #include "actors/admin/trace_board.hpp"
+#include "actors/admin/workroom.hpp"
 
 #include <string_view>
 
@@ -17,7 +18,8 @@ inline constexpr std::int64_t last_time = 253'402'300'799;
 /// Made before the loops start; then called on any loop, and `done` on the same one.
 class desk {
 public:
-  explicit desk(const environment& env);
+  /// `elsewhere`: where what was looked up on the loops becomes an answer.
+  explicit desk(const environment& env, workroom elsewhere = workroom());
 
   /// Unknown methods and bad parameters are answered with an error.
   void run(std::string_view method, const json& with, answered done);
@@ -42,6 +44,7 @@ private:
   void channels_named(const json& names, answered done);
   void channel_here(params& p, answered done);
   void channel_log(params& p, answered done);
+  void add_members(const std::string& channel, std::shared_ptr<json> to, runtime::task done);
   // desk_actors.cpp
   void actors(params& p, answered done);
   void actor(params& p, answered done);
@@ -64,6 +67,7 @@ private:
                     answered done);
 
   environment env_;
+  workroom elsewhere_;
   recorder recorder_;
   trace_board traces_;
 };

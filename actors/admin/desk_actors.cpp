@@ -38,32 +38,35 @@ public:
       on_.watch_handlers(runtime::loop::clock::now() + watched_for);
       times = times_of();
       place_ = clients_.clients();
-      buckets_ = table_.all().bucket_count();
     }
+    spent_ = 0;
     place_ = std::min(place_, clients_.clients());
-    for (std::size_t n = 0; n < walked_a_step && place_ > 0; ++n) {
+    for (; spent_ < walked_a_step && place_ > 0; ++spent_) {
       auto& c = clients_.at(--place_);
       auto* s = transport_.find(c.session());
-      if (s && s->in_mailbox() > 0) offer("connection", c.id(), s->in_mailbox());
+      if (s && s->in_mailbox() > 0) offer(mailboxes, "connection", c.id(), s->in_mailbox());
     }
-    // Of a table that was rehashed meanwhile the rest is left out: this is a look at the moment.
+    if (place_ > 0) return true;
     const auto& all = table_.all();
-    if (all.bucket_count() != buckets_) bucket_ = buckets_;
-    for (std::size_t n = 0; n < walked_a_step && bucket_ < buckets_; ++n, ++bucket_)
-      for (auto i = all.begin(bucket_); i != all.end(bucket_); ++i)
-        if (i->second.in_mailbox > 0) offer("channel", i->first, i->second.in_mailbox);
-    return place_ > 0 || bucket_ < buckets_;
+    if (way_.begins(all)) of_channels = page_of<json>(most_actors, nullptr);
+    const bool more = way_.step(all, [&](const auto& each) {
+      if (each.second.in_mailbox > 0) offer(of_channels, "channel", each.first, each.second.in_mailbox);
+      return std::size_t{0};
+    });
+    spent_ += way_.spent();
+    return more;
   }
+  [[nodiscard]] std::size_t spent() const noexcept override { return spent_; }
 
-  page_of<json> mailboxes;
+  page_of<json> mailboxes; ///< of connections
+  page_of<json> of_channels{most_actors, nullptr};
   json times;
 
 private:
-  void offer(const char* kind, const std::string& name, std::uint32_t waiting) {
+  void offer(page_of<json>& to, const char* kind, const std::string& name, std::uint32_t waiting) {
     sort_key key{static_cast<double>(waiting), name};
-    if (mailboxes.wants(key))
-      mailboxes.offer(std::move(key),
-                      {{"kind", kind}, {"name", name}, {"loop", on_.index()}, {"mailbox", waiting}});
+    if (to.wants(key))
+      to.offer(std::move(key), {{"kind", kind}, {"name", name}, {"loop", on_.index()}, {"mailbox", waiting}});
   }
 
   json times_of() {
@@ -88,7 +91,8 @@ private:
   const channel::channel_table& table_;
   const connection::client_list& clients_;
   transport::loop_transport& transport_;
-  std::size_t place_ = 0, bucket_ = 0, buckets_ = 0;
+  bucket_walk way_;
+  std::size_t place_ = 0, spent_ = 0;
   bool begun_ = false;
 };
 
@@ -98,6 +102,32 @@ json figures_json(const extension::actor_figures& a) {
           {"commands", a.commands},
           {"members", a.members},
           {"lease", {{"left", std::chrono::duration<double>(a.lease_left).count()}, {"token", a.lease_token}}}};
+}
+
+/// What all loops have, joined.
+json actors_json(const std::string& node, const std::vector<std::shared_ptr<actor_walker>>& by_loop) {
+  std::vector<std::pair<sort_key, json>> boxes;
+  auto kinds = json::array(), slowest = json::array(), mailboxes = json::array();
+  double watched = 0;
+  for (auto& w : by_loop) {
+    for (auto* page : {&w->mailboxes, &w->of_channels})
+      std::move(page->rows().begin(), page->rows().end(), std::back_inserter(boxes));
+    for (auto& k : w->times["kinds"]) kinds.push_back(std::move(k));
+    for (auto& s : w->times["slowest"]) slowest.push_back(std::move(s));
+    watched = std::max(watched, w->times["watched"].get<double>());
+  }
+  std::sort(boxes.begin(), boxes.end(), [](auto& a, auto& b) { return a.first.before(b.first); });
+  for (auto& [key, row] : boxes)
+    if (mailboxes.size() < most_actors) mailboxes.push_back(std::move(row));
+  std::sort(slowest.begin(), slowest.end(),
+            [](const json& a, const json& b) { return a["took_us"] > b["took_us"]; });
+  if (slowest.size() > most_actors) slowest.erase(slowest.begin() + most_actors, slowest.end());
+  return {{"node", node},
+          {"watched", watched},
+          {"kinds", std::move(kinds)},
+          {"slowest", std::move(slowest)},
+          {"mailboxes", std::move(mailboxes)},
+          {"channel_actors", json::array()}};
 }
 
 } // namespace
@@ -111,19 +141,22 @@ void desk::actor(params& p, answered done) {
       done(error_of(protocol::error_code::not_available, "this channel's actor doesn't run"));
       return;
     }
-    auto out = figures_json(seen->figures);
-    out.update(
-        {{"node", env_.name},
-         {"loop", seen->loop},
-         {"state", seen->state.empty() ? json(nullptr) : shown_text(seen->state, extension::actor_view::max_state)},
-         {"state_bytes", seen->state_bytes},
-         {"timers", seen->timers},
-         {"waiting", seen->waiting}});
-    if (!seen->fault.empty()) out["fault"] = seen->fault;
-    auto first = json::array();
-    for (auto& m : seen->members) first.push_back({{"client", m.client}, {"user", m.user}});
-    out["first"] = std::move(first);
-    done(result_of(std::move(out)));
+    auto put_together = [this, seen] {
+      auto out = figures_json(seen->figures);
+      out.update({{"node", env_.name},
+                  {"loop", seen->loop},
+                  {"state",
+                   seen->state.empty() ? json(nullptr) : shown_text(seen->state, extension::actor_view::max_state)},
+                  {"state_bytes", seen->state_bytes},
+                  {"timers", seen->timers},
+                  {"waiting", seen->waiting}});
+      if (!seen->fault.empty()) out["fault"] = seen->fault;
+      auto first = json::array();
+      for (auto& m : seen->members) first.push_back({{"client", m.client}, {"user", m.user}});
+      out["first"] = std::move(first);
+      return result_of(std::move(out));
+    };
+    elsewhere_.run(std::move(put_together), done);
   };
   if (env_.actors)
     env_.actors->look(channel, std::move(tell));
@@ -140,39 +173,18 @@ void desk::actors(params& p, answered done) {
     all.push_back(own.back());
   }
   walk(env_, std::move(all), [this, own, done = std::move(done)] {
-    std::vector<std::pair<sort_key, json>> boxes;
-    auto kinds = json::array(), slowest = json::array(), mailboxes = json::array();
-    double watched = 0;
-    for (auto& w : own) {
-      std::move(w->mailboxes.rows().begin(), w->mailboxes.rows().end(), std::back_inserter(boxes));
-      for (auto& k : w->times["kinds"]) kinds.push_back(std::move(k));
-      for (auto& s : w->times["slowest"]) slowest.push_back(std::move(s));
-      watched = std::max(watched, w->times["watched"].get<double>());
-    }
-    std::sort(boxes.begin(), boxes.end(), [](auto& a, auto& b) { return a.first.before(b.first); });
-    for (auto& [key, row] : boxes)
-      if (mailboxes.size() < most_actors) mailboxes.push_back(std::move(row));
-    std::sort(slowest.begin(), slowest.end(),
-              [](const json& a, const json& b) { return a["took_us"] > b["took_us"]; });
-    if (slowest.size() > most_actors) slowest.erase(slowest.begin() + most_actors, slowest.end());
-    auto out = std::make_shared<json>(json{{"node", env_.name},
-                                           {"watched", watched},
-                                           {"kinds", std::move(kinds)},
-                                           {"slowest", std::move(slowest)},
-                                           {"mailboxes", std::move(mailboxes)},
-                                           {"channel_actors", json::array()}});
     if (!env_.actors) {
-      done(result_of(std::move(*out)));
+      elsewhere_.run([this, own] { return result_of(actors_json(env_.name, own)); }, done);
       return;
     }
-    env_.actors->list([out, done](const std::vector<extension::actor_figures>& figures) {
-      auto& list = (*out)["channel_actors"];
-      for (auto& a : figures) {
-        if (list.size() == most_channel_actors) break;
-        list.push_back(figures_json(a));
-      }
-      (*out)["channel_actors_count"] = figures.size();
-      done(result_of(std::move(*out)));
+    env_.actors->list(most_channel_actors, [this, own, done](const auto& some, std::size_t count) {
+      auto put_together = [this, own, some, count] {
+        auto out = actors_json(env_.name, own);
+        for (auto& a : some) out["channel_actors"].push_back(figures_json(a));
+        out["channel_actors_count"] = count;
+        return result_of(std::move(out));
+      };
+      elsewhere_.run(std::move(put_together), done);
     });
   });
 }

@@ -84,23 +84,25 @@ void desk::backplane(params& p, answered done) {
     times[r.name] = {{"count", r.value},
                      {"p50", quantile(r.bounds, r.observed, 0.5)},
                      {"p99", quantile(r.bounds, r.observed, 0.99)}};
-  auto errors = json::array();
-  for (auto& l : runtime::log::recent(0, runtime::log::kept_lines, "warn").lines)
-    if (l.part == "backplane" || l.part == "redis")
-      errors.push_back({{"time", l.time.count()}, {"event", l.event}});
   auto out = std::make_shared<json>(json{{"node", env_.name},
                                          {"ready", health.ready},
                                          {"message", health.message},
                                          {"kind", url.substr(0, url.find(':'))},
                                          {"servers", rest},
                                          {"figures", std::move(figures)},
-                                         {"times", std::move(times)},
-                                         {"last_errors", std::move(errors)}});
-  env_.node.servers([out, done = std::move(done)](const std::vector<host::server>& servers) {
-    auto list = json::array();
-    for (auto& s : servers) list.push_back(server_json(s));
-    (*out)["primaries"] = std::move(list);
-    done(result_of(std::move(*out)));
+                                         {"times", std::move(times)}});
+  env_.node.servers([this, out, done = std::move(done)](const std::vector<host::server>& servers) {
+    auto put_together = [out, servers] {
+      auto list = json::array(), errors = json::array();
+      for (auto& s : servers) list.push_back(server_json(s));
+      for (auto& l : runtime::log::recent(0, runtime::log::kept_lines, "warn").lines)
+        if (l.part == "backplane" || l.part == "redis")
+          errors.push_back({{"time", l.time.count()}, {"event", l.event}});
+      (*out)["primaries"] = std::move(list);
+      (*out)["last_errors"] = std::move(errors);
+      return result_of(std::move(*out));
+    };
+    elsewhere_.run(std::move(put_together), done);
   });
 }
 

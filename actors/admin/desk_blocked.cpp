@@ -25,6 +25,8 @@ public:
     });
   }
 
+  [[nodiscard]] std::size_t spent() const noexcept override { return way_.spent(); }
+
   page_of<json> page;
 
 private:
@@ -65,8 +67,13 @@ void desk::blocked(params& p, answered done) {
   std::vector<std::shared_ptr<walker>> all;
   for (unsigned i = 0; i < env_.loops.size(); ++i)
     all.push_back(i == here ? own : std::shared_ptr<walker>(std::make_shared<idle_walker>()));
-  walk(env_, std::move(all), [own, limit, done = std::move(done)] {
-    done(result_of(page_json("blocked", std::move(own->page.rows()), limit, own->page.seen(), own->page.more())));
+  walk(env_, std::move(all), [this, own, limit, done = std::move(done)] {
+    elsewhere_.run(
+        [own, limit] {
+          return result_of(
+              page_json("blocked", std::move(own->page.rows()), limit, own->page.seen(), own->page.more()));
+        },
+        done);
   });
 }
 

@@ -59,6 +59,8 @@ public:
     });
   }
 
+  [[nodiscard]] std::size_t spent() const noexcept override { return way_.spent(); }
+
   page_of<json> page;
 
 private:
@@ -79,6 +81,33 @@ private:
   std::string sort_;
   page_of<json> begin_;
   bucket_walk way_;
+};
+
+/// Those of some names that are in use on one loop.
+class named_walker final : public walker {
+public:
+  named_walker(const environment& env, runtime::loop& on, std::shared_ptr<const std::vector<std::string>> names) :
+      env_(env), on_(on), names_(std::move(names)) {}
+
+  bool step() override {
+    for (spent_ = 0; spent_ < shown_a_step && place_ < names_->size(); ++spent_, ++place_) {
+      const auto& name = (*names_)[place_];
+      if (&env_.loops.of(name) != &on_) continue;
+      auto* entry = env_.channels.table(on_).find(name);
+      if (const auto* state = entry && entry->object ? entry->object->state() : nullptr)
+        rows.emplace_back(sort_key{0, name}, row_of(*entry, *state, on_.now()));
+    }
+    return place_ < names_->size();
+  }
+  [[nodiscard]] std::size_t spent() const noexcept override { return spent_; }
+
+  std::vector<std::pair<sort_key, json>> rows;
+
+private:
+  const environment& env_;
+  runtime::loop& on_;
+  std::shared_ptr<const std::vector<std::string>> names_;
+  std::size_t place_ = 0, spent_ = 0;
 };
 
 json member_of(const protocol::client_info& who) {
@@ -133,7 +162,7 @@ void desk::channels(params& p, answered done) {
         std::make_shared<channel_walker>(env_, env_.loops.at(i), glob, sort, limit, after ? &*after : nullptr));
     all.push_back(own.back());
   }
-  walk(env_, std::move(all), [own, limit, done = std::move(done)] {
+  auto put_together = [own, limit] {
     std::vector<std::pair<sort_key, json>> rows;
     std::size_t matched = 0;
     bool more = false;
@@ -142,8 +171,9 @@ void desk::channels(params& p, answered done) {
       more = more || w->page.more();
       std::move(w->page.rows().begin(), w->page.rows().end(), std::back_inserter(rows));
     }
-    done(result_of(page_json("channels", std::move(rows), limit, matched, more)));
-  });
+    return result_of(page_json("channels", std::move(rows), limit, matched, more));
+  };
+  walk(env_, std::move(all), [this, put_together, done = std::move(done)] { elsewhere_.run(put_together, done); });
 }
 
 // Those of them that are in use here.
@@ -154,26 +184,25 @@ void desk::channels_named(const json& names, answered done) {
                          });
   if (!are_texts || names.size() > most)
     throw refusal{protocol::error_code::bad_request, "\"names\": expected a list of at most 200 channels"};
-  auto all = std::make_shared<std::vector<std::string>>();
-  for (auto& n : names) all->push_back(n.get<std::string>());
-  auto rows = std::make_shared<std::vector<json>>(all->size());
-  auto work = [this, all, rows](runtime::loop& on) {
-    for (std::size_t i = 0; i < all->size(); ++i) {
-      if (&env_.loops.of((*all)[i]) != &on) continue;
-      auto* entry = env_.channels.table(on).find((*all)[i]);
-      if (const auto* state = entry && entry->object ? entry->object->state() : nullptr)
-        (*rows)[i] = row_of(*entry, *state, on.now());
-    }
+  auto wanted = std::make_shared<std::vector<std::string>>();
+  for (auto& n : names) wanted->push_back(n.get<std::string>());
+  std::vector<std::shared_ptr<named_walker>> own;
+  std::vector<std::shared_ptr<walker>> all;
+  for (unsigned i = 0; i < env_.loops.size(); ++i) {
+    own.push_back(std::make_shared<named_walker>(env_, env_.loops.at(i), wanted));
+    all.push_back(own.back());
+  }
+  auto put_together = [own] {
+    std::vector<std::pair<sort_key, json>> rows;
+    for (auto& w : own) std::move(w->rows.begin(), w->rows.end(), std::back_inserter(rows));
+    const auto matched = rows.size();
+    return result_of(page_json("channels", std::move(rows), most, matched, false));
   };
-  env_.loops.on_each(work, [rows, done = std::move(done)] {
-    auto list = json::array();
-    for (auto& row : *rows)
-      if (!row.is_null()) list.push_back(std::move(row));
-    const auto matched = list.size();
-    done(result_of({{"channels", std::move(list)}, {"matched", matched}, {"next", nullptr}}));
-  });
+  walk(env_, std::move(all), [this, put_together, done = std::move(done)] { elsewhere_.run(put_together, done); });
 }
 
+// Who is there is asked where the channel is occupied: such a node has the set in memory, of which the first are
+// taken. Reading it from the backplane is reading all of it.
 void desk::channel_here(params& p, answered done) {
   const auto name = p.needed("channel");
   p.done();
@@ -183,25 +212,70 @@ void desk::channel_here(params& p, answered done) {
   home.post([this, name, &home, &back, done = std::move(done)] {
     auto* entry = env_.channels.table(home).find(name);
     const auto* state = entry && entry->object ? entry->object->state() : nullptr;
-    json out{{"node", env_.name}, {"in_use", state != nullptr}};
+    auto answer = std::make_shared<json>(json{{"node", env_.name}, {"in_use", state != nullptr}});
+    bool knows_members = false;
     if (state) {
       const auto about = state->about(home.now());
+      auto& out = *answer;
       out.update(row_of(*entry, *state, home.now()));
       out["loop"] = home.index();
       out["occupied"] = about.occupied;
       out["catching_up"] = about.catching_up;
       out["joining"] = about.joining;
       out["by_loop"] = state->by_loop();
+      const auto settings = env_.node.settings();
+      const auto* options = settings->options_of(name);
+      knows_members = about.occupied && options && options->presence;
     }
-    auto answer = std::make_shared<json>(result_of(std::move(out)));
-    back.post([answer, done] { done(std::move(*answer)); });
+    runtime::task tell = [answer, &back, done] {
+      back.post([answer, done] { done(result_of(std::move(*answer))); });
+    };
+    if (knows_members)
+      add_members(name, answer, std::move(tell));
+    else
+      tell();
   });
+}
+
+// `then` is called on the channel's loop or aside. Only the first are taken along from the loop.
+void desk::add_members(const std::string& channel, std::shared_ptr<json> to, runtime::task then) {
+  struct first_members {
+    std::vector<protocol::client_info> first;
+    std::size_t clients = 0, users = 0;
+  };
+  auto tell = std::make_shared<runtime::task>(std::move(then));
+  env_.channels.tell(
+      channel,
+      channel::read_presence{[this, to, tell](plexus::backplane::outcome<const presence::member_set*> set) {
+        if (!set) {
+          (*to)["members"] = {{"error", protocol::entry(set.error()).name}};
+          (*tell)();
+          return;
+        }
+        auto seen = std::make_shared<first_members>();
+        seen->clients = (*set)->clients();
+        seen->users = (*set)->users();
+        for (auto& m : (*set)->members()) {
+          if (seen->first.size() == shown_members) break;
+          seen->first.push_back(m);
+        }
+        auto write = [seen] {
+          auto members = json::array();
+          for (auto& m : seen->first) members.push_back(member_of(m));
+          return json{{"clients", seen->clients}, {"users", seen->users}, {"first", std::move(members)}};
+        };
+        elsewhere_.run(write, [to, tell](json members) {
+          (*to)["members"] = std::move(members);
+          (*tell)();
+        });
+      }});
 }
 
 void desk::channel_log(params& p, answered done) {
   const auto name = p.needed("channel");
   const auto limit = static_cast<std::size_t>(p.number("limit", 20, 0, 100));
   const auto payloads = p.flag("payloads");
+  const auto members = p.flag("members", true);
   p.done();
   check(env_, name);
   const auto settings = env_.node.settings();
@@ -209,37 +283,29 @@ void desk::channel_log(params& p, answered done) {
   auto out = std::make_shared<json>(json{{"channel", name}, {"options", options_of(*options)}});
   auto all = std::make_shared<gathering>(env_.loops, 2, [out, done] { done(result_of(std::move(*out))); });
   // Both answers come on the channel's loop, one after the other.
-  if (options->presence)
-    env_.channels.tell(
-        name, channel::read_presence{[out, all](plexus::backplane::outcome<const presence::member_set*> set) {
-          if (set) {
-            auto members = json::array();
-            for (auto& m : (*set)->members()) {
-              if (members.size() == shown_members) break;
-              members.push_back(member_of(m));
-            }
-            (*out)["members"] = {
-                {"clients", (*set)->clients()}, {"users", (*set)->users()}, {"first", std::move(members)}};
-          } else {
-            (*out)["members"] = {{"error", protocol::entry(set.error()).name}};
-          }
-          all->one_is_done();
-        }});
+  if (options->presence && members)
+    add_members(name, out, [all] { all->one_is_done(); });
   else
     all->one_is_done();
   if (options->has_history()) {
     channel::read_history m;
     m.what.limit = limit;
     m.what.reverse = true;
-    m.done = [out, all, payloads](channel::outcome<plexus::backplane::log_page> page) {
-      if (page) {
-        auto list = json::array();
-        for (auto& each : page->publications) list.push_back(publication_of(*each, payloads));
-        (*out)["history"] = {{"position", position_of(page->top)}, {"last", std::move(list)}};
-      } else {
+    m.done = [this, out, all, payloads](channel::outcome<plexus::backplane::log_page> page) {
+      if (!page) {
         (*out)["history"] = {{"error", protocol::entry(page.error()).name}};
+        all->one_is_done();
+        return;
       }
-      all->one_is_done();
+      auto write = [payloads, kept = std::move(*page)] {
+        auto list = json::array();
+        for (auto& each : kept.publications) list.push_back(publication_of(*each, payloads));
+        return json{{"position", position_of(kept.top)}, {"last", std::move(list)}};
+      };
+      elsewhere_.run(write, [out, all](json history) {
+        (*out)["history"] = std::move(history);
+        all->one_is_done();
+      });
     };
     env_.channels.tell(name, std::move(m));
   } else {

@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <unordered_map>
 
 namespace plexus::admin {
 
@@ -19,7 +20,7 @@ namespace {
 using connection::client;
 using transport::session_id;
 
-constexpr std::size_t shown_a_step = 16;
+constexpr std::size_t most_subscriptions = 200; // of one connection, in full
 
 struct connection_filter {
   std::string client, search, transport, format;
@@ -103,16 +104,18 @@ json in_full(const environment& env, const client& c, transport::session& s) {
   out["slow"] = s.skipping;
   out["expires_at"] = about.expires_at;
   if (!about.info.empty()) out["info"] = shown_text(about.info);
-  std::map<std::string_view, std::uint32_t> behind;
-  for (auto& m : s.memberships) behind[m.channel->name] = transport::fan_out_table::behind_by(m);
   auto subs = json::array();
+  std::unordered_map<std::string_view, std::size_t> places; // the first: there may be many thousands
   c.each_subscription([&](const auto& sub) {
-    json one{{"channel", sub.channel}, {"open", sub.open}, {"server_side", sub.server_side}};
+    if (subs.size() == most_subscriptions) return;
+    json one{{"channel", sub.channel}, {"open", sub.open}, {"server_side", sub.server_side}, {"behind", 0}};
     if (sub.expires_at > 0) one["expires_at"] = sub.expires_at;
-    auto b = behind.find(sub.channel);
-    one["behind"] = b == behind.end() ? 0 : b->second;
+    places.emplace(sub.channel, subs.size());
     subs.push_back(std::move(one));
   });
+  for (auto& m : s.memberships)
+    if (const auto at = places.find(m.channel->name); at != places.end())
+      subs[at->second]["behind"] = transport::fan_out_table::behind_by(m);
   out["subscriptions"] = std::move(subs);
   return out;
 }
@@ -132,6 +135,8 @@ public:
     return place_ > 0 || showing_ ? look() : begin_to_show();
   }
 
+  [[nodiscard]] std::size_t spent() const noexcept override { return spent_; }
+
   page_of<session_id> page;
   std::vector<std::pair<sort_key, json>> rows; ///< of the page, in order
   json full;                                   ///< where one connection was asked for
@@ -147,11 +152,11 @@ private:
   bool look() {
     if (showing_) return show();
     place_ = std::min(place_, list_.clients());
-    for (std::size_t spent = 0; spent < walked_a_step && place_ > 0;) {
+    for (spent_ = 0; spent_ < walked_a_step && place_ > 0;) {
       auto& c = list_.at(place_ - 1);
       auto* s = transport_.find(c.session());
-      spent += filter_.user.cost();
-      if (!s || !meant(filter_, c, *s) || has_channel(c, spent) == found::no) {
+      spent_ += filter_.user.cost();
+      if (!s || !meant(filter_, c, *s) || has_channel(c, spent_) == found::no) {
         next_client();
         continue;
       }
@@ -185,7 +190,7 @@ private:
   }
 
   bool show() {
-    for (std::size_t n = 0; n < shown_a_step && shown_ < page.rows().size(); ++n, ++shown_) {
+    for (spent_ = 0; spent_ < shown_a_step && shown_ < page.rows().size(); ++spent_, ++shown_) {
       auto& [key, id] = page.rows()[shown_];
       auto* s = transport_.find(id);
       auto* actor =
@@ -206,7 +211,7 @@ private:
   transport::loop_transport& transport_;
   connection_filter filter_;
   std::size_t place_ = unknown;
-  std::size_t shown_ = 0;
+  std::size_t shown_ = 0, spent_ = 0;
   std::string looking_at_; ///< the client whose subscriptions are being looked at
   std::size_t looked_at_ = 0;
   found seen_ = found::yes;
@@ -241,16 +246,19 @@ void desk::connections(params& p, answered done) {
   const auto limit = static_cast<std::size_t>(p.number("limit", 50, 1, 200));
   auto after = read_cursor(p.any("after"));
   p.done();
-  start(env_, f, limit, after ? &*after : nullptr, [limit, done = std::move(done)](walkers& all) {
-    std::vector<std::pair<sort_key, json>> rows;
-    std::size_t matched = 0;
-    bool more = false;
-    for (auto& w : all) {
-      matched += w->page.seen();
-      more = more || w->page.more();
-      std::move(w->rows.begin(), w->rows.end(), std::back_inserter(rows));
-    }
-    done(result_of(page_json("connections", std::move(rows), limit, matched, more)));
+  start(env_, f, limit, after ? &*after : nullptr, [this, limit, done = std::move(done)](walkers& all) {
+    auto put_together = [all, limit] {
+      std::vector<std::pair<sort_key, json>> rows;
+      std::size_t matched = 0;
+      bool more = false;
+      for (auto& w : all) {
+        matched += w->page.seen();
+        more = more || w->page.more();
+        std::move(w->rows.begin(), w->rows.end(), std::back_inserter(rows));
+      }
+      return result_of(page_json("connections", std::move(rows), limit, matched, more));
+    };
+    elsewhere_.run(std::move(put_together), done);
   });
 }
 

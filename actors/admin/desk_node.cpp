@@ -108,9 +108,13 @@ void desk::node(params& p, answered done) {
 void desk::past(params& p, answered done) {
   const auto after = p.number("after", 0, 0, INT64_MAX);
   p.done();
-  auto out = recorder_.past(after);
-  out["node"] = env_.name;
-  done(result_of(std::move(out)));
+  elsewhere_.run(
+      [this, after] {
+        auto out = recorder_.past(after);
+        out["node"] = env_.name;
+        return result_of(std::move(out));
+      },
+      std::move(done));
 }
 
 void desk::logs(params& p, answered done) {
@@ -120,19 +124,24 @@ void desk::logs(params& p, answered done) {
   p.done();
   // Whoever asks twice within this time sees everything in between.
   runtime::log::keep_all_until(clock::now() + std::chrono::seconds(15));
-  auto recent = runtime::log::recent(static_cast<std::uint64_t>(after), static_cast<std::size_t>(most), level);
-  auto lines = json::array();
-  for (auto& l : recent.lines) {
-    auto fields = json::object();
-    for (auto& [name, value] : l.fields) fields[name] = value;
-    lines.push_back({{"time", l.time.count()},
-                     {"node", env_.name},
-                     {"level", l.level},
-                     {"part", l.part},
-                     {"event", l.event},
-                     {"fields", std::move(fields)}});
-  }
-  done(result_of({{"lines", std::move(lines)}, {"cursor", recent.last}, {"dropped", recent.dropped}}));
+  elsewhere_.run(
+      [this, after, most, level] {
+        auto recent =
+            runtime::log::recent(static_cast<std::uint64_t>(after), static_cast<std::size_t>(most), level);
+        auto lines = json::array();
+        for (auto& l : recent.lines) {
+          auto fields = json::object();
+          for (auto& [name, value] : l.fields) fields[name] = value;
+          lines.push_back({{"time", l.time.count()},
+                           {"node", env_.name},
+                           {"level", l.level},
+                           {"part", l.part},
+                           {"event", l.event},
+                           {"fields", std::move(fields)}});
+        }
+        return result_of({{"lines", std::move(lines)}, {"cursor", recent.last}, {"dropped", recent.dropped}});
+      },
+      std::move(done));
 }
 
 } // namespace plexus::admin

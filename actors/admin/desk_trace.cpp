@@ -18,11 +18,7 @@ void desk::trace(params& p, answered done) {
     done(result_of(json::object()));
     return;
   }
-  traces_.take(name, of, [node = env_.name, done = std::move(done)](json got) {
-    if (auto result = got.find("result"); result != got.end())
-      for (auto& s : (*result)["steps"]) s["node"] = node;
-    done(std::move(got));
-  });
+  traces_.take(name, of, std::move(done));
 }
 
 } // namespace plexus::admin

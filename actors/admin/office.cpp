@@ -65,19 +65,6 @@ bool office::only_reads(std::string_view method) {
   return is_in(requests, method);
 }
 
-void office::aside(std::function<json()> work, answered then) {
-  if (!threads_) {
-    then(work());
-    return;
-  }
-  auto& home = *runtime::loop::current();
-  auto job = [&home, work = std::move(work), then = std::move(then)] {
-    auto made = std::make_shared<json>(work());
-    home.post([made, then] { then(std::move(*made)); });
-  };
-  if (!threads_->run(job)) job(); // too much waits there: late is better than never
-}
-
 void office::serve(std::string_view body, std::function<void(std::string)> respond) {
   auto asked = parse_bounded(body);
   if (!asked.is_object() || !asked.contains("method") || !asked["method"].is_string() || !asked.contains("with")) {
@@ -103,9 +90,13 @@ void office::serve(std::string_view body, std::function<void(std::string)> respo
         [respond](json text) { respond(std::move(text.get_ref<std::string&>())); });
   };
   if (method == "audit") {
-    auto entries = audit_.read(audit::kept);
-    for (auto& e : entries) e["node"] = env_.name;
-    write(result_of({{"entries", std::move(entries)}}));
+    aside(
+        [this] {
+          auto entries = audit_.read(audit::kept);
+          for (auto& e : entries) e["node"] = env_.name;
+          return result_of({{"entries", std::move(entries)}});
+        },
+        std::move(write));
     return;
   }
   desk_.run(method, with, std::move(write));

@@ -6,7 +6,7 @@
 #include "actors/admin/desk.hpp"
 #include "actors/admin/gate.hpp"
 #include "actors/admin/peers.hpp"
-#include "actors/extension/aside.hpp"
+#include "actors/admin/workroom.hpp"
 
 #include <chrono>
 #include <functional>
@@ -28,9 +28,9 @@ public:
   /// How long other nodes have to answer.
   static constexpr std::chrono::milliseconds patience{2000};
 
-  /// `threads`: for what takes long; null: it is done on the calling loop.
-  office(const environment& env, desk& own, peers& all, extension::aside_pool* threads = nullptr) :
-      env_(env), desk_(own), peers_(all), threads_(threads) {}
+  /// `elsewhere`: for what takes long.
+  office(const environment& env, desk& own, peers& all, workroom elsewhere = workroom()) :
+      env_(env), desk_(own), peers_(all), elsewhere_(elsewhere) {}
 
   /// `done` is called on the calling loop.
   void run(std::string_view method, const json& with, const caller& who, answered done);
@@ -43,7 +43,7 @@ public:
   /// The trace of a watcher that is gone.
   void end_trace(const std::string& name);
   /// Does `work` elsewhere and gives `then` what it returned, on the calling loop.
-  void aside(std::function<json()> work, answered then);
+  void aside(std::function<json()> work, answered then) { elsewhere_.run(std::move(work), std::move(then)); }
 
 private:
   using joined = std::function<json(std::vector<json> results, std::vector<std::string> nodes)>;
@@ -61,7 +61,7 @@ private:
   const environment& env_;
   desk& desk_;
   peers& peers_;
-  extension::aside_pool* threads_;
+  workroom elsewhere_;
   audit audit_;
 };
 

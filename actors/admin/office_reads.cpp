@@ -151,8 +151,9 @@ void office::channels(const std::string& node, json with, answered done) {
     ranked_channels(node, std::move(with), sort, limit, std::move(done));
     return;
   }
-  auto join = [limit](std::vector<json> pages, const std::vector<std::string>&) {
-    return join_pages("channels", std::move(pages), limit, merge_channel);
+  const auto most = p.any("names").is_null() ? limit : most_ranked; // what is asked for by name is no page
+  auto join = [most](std::vector<json> pages, const std::vector<std::string>&) {
+    return join_pages("channels", std::move(pages), most, merge_channel);
   };
   ask(node, "channels", with, patience, join, std::move(done));
 }
@@ -204,8 +205,17 @@ void office::channel(const std::string& node, const json& with, answered done) {
   p.done();
   auto join = [](std::vector<json> results, const std::vector<std::string>&) -> json {
     std::uint64_t subscribers = 0;
-    for (auto& r : results) subscribers += r.value("subscribers", std::uint64_t{0});
-    return {{"nodes", std::move(results)}, {"subscribers", subscribers}};
+    json members;
+    for (auto& r : results) {
+      subscribers += r.value("subscribers", std::uint64_t{0});
+      const auto here = r.find("members");
+      if (here == r.end()) continue;
+      if (members.is_null() && here->contains("first")) members = std::move(*here);
+      r.erase("members");
+    }
+    json out{{"nodes", std::move(results)}, {"subscribers", subscribers}};
+    if (!members.is_null()) out["members"] = std::move(members);
+    return out;
   };
   ask(node, "channel", {{"channel", name}}, patience, join, [this, log, done = std::move(done)](json seen) {
     if (!seen.contains("result")) {
@@ -213,7 +223,9 @@ void office::channel(const std::string& node, const json& with, answered done) {
       return;
     }
     auto kept = std::make_shared<json>(std::move(seen));
-    desk_.run("channel_log", log, [kept, done](json own) {
+    auto asked = log;
+    asked["members"] = !(*kept)["result"].contains("members");
+    desk_.run("channel_log", asked, [kept, done](json own) {
       if (own.contains("result")) (*kept)["result"].update(own["result"]);
       done(std::move(*kept));
     });

@@ -49,7 +49,9 @@ json join_pages(const char* name, std::vector<json> pages, std::size_t limit,
     matched += page["matched"].get<std::size_t>();
     more = more || !page["next"].is_null();
     for (auto& row : page[name]) {
-      auto key = *read_cursor(row["key"]);
+      auto cursor = read_cursor(row["key"]);
+      if (!cursor) throw refusal{protocol::error_code::internal, "a row without a key"}; // its node's answer is odd
+      auto& key = *cursor;
       if (merge) {
         auto same = std::find_if(rows.begin(), rows.end(), [&](auto& r) { return r.first.text == key.text; });
         if (same != rows.end()) {

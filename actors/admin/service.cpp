@@ -40,12 +40,12 @@ private:
 struct service::parts {
   parts(const environment& e, peers* others) :
       env(e),
-      own(env),
+      own(env, workroom(&threads)),
       single(env.name, env.uid,
              [this](std::string_view body, std::function<void(std::string)> respond) {
                asks.serve(body, std::move(respond));
              }),
-      asks(env, own, others ? *others : single, &threads) {}
+      asks(env, own, others ? *others : single, workroom(&threads)) {}
   environment env;
   desk own;
   alone single;
@@ -53,7 +53,7 @@ struct service::parts {
   gate door;
   places seats;
   std::atomic<std::int64_t> warned{0}; ///< steady seconds
-  extension::aside_pool threads{1}; ///< the last one: it ends before what its work is about
+  extension::aside_pool threads{1};    ///< the last one: it ends before what its work is about
 };
 
 service::service(const environment& env, peers* all) : parts_(std::make_unique<parts>(env, all)) {}

@@ -104,9 +104,9 @@ void session::handle(std::uint64_t id, const std::string& method, const json& wi
         auto self = weak.lock();
         if (!self || !*self) return;
         what["id"] = id;
-        (*self)->write(std::move(what), [id](session& own, const std::string& text) {
+        (*self)->write(std::move(what), [id](session& own, written w) {
           --own.under_way_;
-          own.say(text, "id", id);
+          own.say(std::move(w.text), "id", id);
           own.rearm(); // to see whether it is read
         });
       });
@@ -130,7 +130,7 @@ void session::say(std::string text, const char* key, std::uint64_t id) {
     shorter[key] = id;
     text = to_text(shorter);
   }
-  socket_.send(text);
+  socket_.send(std::move(text));
 }
 
 void session::refuse(std::uint64_t id, error_code code, std::string message) {
@@ -194,6 +194,7 @@ void session::judge(clock::time_point) {
     return;
   }
   signed_in_ = true;
+  socket_.settle();
   sign_ins.add(1, 0);
   pass_at_ = clock::now() + pass_looked_at_every;
   who_.by = by + " from " + socket_.peer();
@@ -216,17 +217,19 @@ const char* session::over(bool in_use) const {
   return why == connection::denial::none ? nullptr : "the user is blocked, or the token revoked";
 }
 
-void session::write(json what, std::function<void(session&, const std::string&)> then) {
+void session::write(json what, std::function<void(session&, written)> then) {
   auto kept = std::make_shared<json>(std::move(what));
+  auto made = std::make_shared<written>();
   room_.asks.aside(
-      [kept] {
-        auto text = to_text(*kept);
+      [kept, made] {
+        made->text = to_text(*kept);
+        made->hash = std::hash<std::string>{}(made->text) | 1U;
         *kept = nullptr; // what is long takes as long to take apart
-        return json(std::move(text));
+        return json();
       },
-      [weak = std::weak_ptr<session*>(alive_), then = std::move(then)](const json& text) {
+      [weak = std::weak_ptr<session*>(alive_), made, then = std::move(then)](const json&) {
         auto self = weak.lock();
-        if (self && *self) then(**self, text.get_ref<const std::string&>());
+        if (self && *self) then(**self, std::move(*made));
       });
 }
 
@@ -308,18 +311,17 @@ void session::show(std::uint64_t id, json what) {
     }
   }
   what["watch"] = id;
-  write(std::move(what), [id](session& own, const std::string& text) { own.send_news(id, text); });
+  write(std::move(what), [id](session& own, written news) { own.send_news(id, std::move(news)); });
 }
 
-void session::send_news(std::uint64_t id, const std::string& text) {
+void session::send_news(std::uint64_t id, written what) {
   auto found = watches_.find(id);
   if (found == watches_.end()) return;
   auto& w = found->second;
   w.asked = false;
-  const auto now = std::hash<std::string>{}(text) | 1U;
-  if (now == w.last) return; // nothing has changed
-  w.last = now;
-  say(text, "watch", id);
+  if (what.hash == w.last) return; // nothing has changed
+  w.last = what.hash;
+  say(std::move(what.text), "watch", id);
   rearm();
 }
 
@@ -336,11 +338,7 @@ void session::on_timer() {
   }
   if (now >= look_at_) {
     look_at_ = clock::time_point::max();
-    if (socket_.waiting() == 0) {
-      unread_since_ = {};
-    } else if (unread_since_ == clock::time_point{}) {
-      unread_since_ = now;
-    } else if (now - unread_since_ >= longest_silence) {
+    if (!reader_.goes_on(now, socket_.waiting(), socket_.sent())) {
       if (!gone_) socket_.drop(); // leads to on_gone
       return;
     }

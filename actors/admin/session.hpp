@@ -4,6 +4,7 @@
 #include "actors/admin/fwd.hpp"
 #include "actors/admin/office.hpp"
 #include "actors/admin/places.hpp"
+#include "actors/admin/reading.hpp"
 #include "transport/message_socket.hpp"
 
 #include <chrono>
@@ -28,8 +29,7 @@ public:
   using clock = std::chrono::steady_clock;
   static constexpr std::chrono::seconds time_to_say_who{5};
   static constexpr std::size_t max_watches = 16;
-  static constexpr std::size_t max_under_way = 32;           ///< requests without an answer yet
-  static constexpr std::chrono::seconds longest_silence{10}; ///< of a reader, while something waits for it
+  static constexpr std::size_t max_under_way = 32; ///< requests without an answer yet
   static constexpr std::chrono::seconds ping_every{25};
   static constexpr std::size_t longest_answer = 4 * 1024 * 1024; ///< bytes; a longer one is refused (106)
   static constexpr std::chrono::seconds pass_looked_at_every{1};
@@ -58,6 +58,11 @@ private:
     std::string user, id; ///< a token's
     std::optional<std::int64_t> issued_at, expires_at;
   };
+  /// A message as text.
+  struct written {
+    std::string text;
+    std::size_t hash = 0;
+  };
   struct attempt {
     std::uint64_t id = 0;
     std::string secret, token;
@@ -74,9 +79,9 @@ private:
   void tick(std::uint64_t id, watch& w, clock::time_point now);
   void look(std::uint64_t id, watch& w);
   void show(std::uint64_t id, json answer);
-  void send_news(std::uint64_t id, const std::string& text);
+  void send_news(std::uint64_t id, written what);
   /// Writes it aside, then calls `then` with the text if this is still there.
-  void write(json what, std::function<void(session&, const std::string&)> then);
+  void write(json what, std::function<void(session&, written)> then);
   void stop(watch& w);
   void answer(std::uint64_t id, json what);
   /// `key`: "id" or "watch", whichever says what this is about.
@@ -95,7 +100,8 @@ private:
   std::optional<attempt> attempt_;
   std::map<std::uint64_t, watch> watches_;
   std::size_t under_way_ = 0;
-  clock::time_point ping_at_, unread_since_{};
+  clock::time_point ping_at_;
+  reading reader_;
   clock::time_point look_at_ = clock::time_point::max(); ///< when to see whether what was sent is read
   bool signed_in_ = false;
   bool gone_ = false;

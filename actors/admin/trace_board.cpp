@@ -148,7 +148,7 @@ struct trace_board::on_loop final : runtime::trace::watcher {
   std::map<std::string, one_trace> traces;
 };
 
-trace_board::trace_board(const environment& env) : env_(env) {
+trace_board::trace_board(const environment& env, workroom elsewhere) : env_(env), elsewhere_(elsewhere) {
   for (unsigned i = 0; i < env.loops.size(); ++i)
     loops_.push_back(std::make_unique<on_loop>(env.clients.on(env.loops.at(i)), *env.transports[i]));
 }
@@ -208,16 +208,20 @@ void trace_board::take(const std::string& name, const trace_subject& of, answere
     t.steps.clear();
     all->dropped[on.index()] = std::exchange(t.dropped, 0);
   };
-  env_.loops.on_each(work, [all, done = std::move(done)] {
+  auto put_together = [all, node = env_.name] {
     std::vector<seen_step> steps;
     for (auto& s : all->steps) std::move(s.begin(), s.end(), std::back_inserter(steps));
     std::stable_sort(steps.begin(), steps.end(), [](auto& a, auto& b) { return a.time < b.time; });
     auto rows = json::array();
-    for (auto& s : steps) rows.push_back(step_json(s));
+    for (auto& s : steps) {
+      rows.push_back(step_json(s));
+      rows.back()["node"] = node;
+    }
     std::uint64_t dropped = 0;
     for (auto d : all->dropped) dropped += d;
-    done(result_of({{"steps", std::move(rows)}, {"dropped", dropped}}));
-  });
+    return result_of({{"steps", std::move(rows)}, {"dropped", dropped}});
+  };
+  env_.loops.on_each(work, [this, put_together, done = std::move(done)] { elsewhere_.run(put_together, done); });
 }
 
 void trace_board::tick(time_point now) {

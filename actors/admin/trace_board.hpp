@@ -4,6 +4,7 @@
 
 #include "actors/admin/fwd.hpp"
 #include "actors/admin/host.hpp"
+#include "actors/admin/workroom.hpp"
 
 #include <chrono>
 #include <map>
@@ -27,7 +28,7 @@ public:
   static constexpr std::size_t max_payload = 1024;           ///< bytes of a payload that are shown
   static constexpr std::chrono::seconds forgotten_after{15}; ///< not asked for
 
-  explicit trace_board(const environment& env);
+  explicit trace_board(const environment& env, workroom elsewhere = workroom());
   ~trace_board();
 
   /// Any loop; `done` there. Begins the trace of that name where there is none, and gives what was seen since it
@@ -42,6 +43,7 @@ private:
   void begin(const std::string& name, const trace_subject& of);
 
   const environment& env_;
+  workroom elsewhere_;
   std::mutex mutex_;
   std::map<std::string, time_point> asked_; ///< guarded
   std::vector<std::unique_ptr<on_loop>> loops_;

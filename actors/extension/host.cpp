@@ -241,16 +241,33 @@ void host::move(const std::string& channel, const std::string& to_uid, std::func
   });
 }
 
-void host::list(std::function<void(std::vector<actor_figures>)> done) {
-  auto all = std::make_shared<std::vector<std::vector<actor_figures>>>(with_.loops.size());
-  with_.loops.on_each([this, all](runtime::loop& l) { on_loop_[l.index()]->list((*all)[l.index()]); },
-                      [all, done = std::move(done)] {
-                        std::vector<actor_figures> out;
-                        for (auto& each : *all)
-                          out.insert(out.end(), std::make_move_iterator(each.begin()),
-                                     std::make_move_iterator(each.end()));
-                        done(std::move(out));
-                      });
+void host::list(std::size_t most,
+                std::function<void(const std::vector<actor_figures>& some, std::size_t all)> done) {
+  struct gathered {
+    std::vector<listing> by_loop;
+    std::atomic<std::size_t> left{0};
+  };
+  auto all = std::make_shared<gathered>();
+  all->by_loop.resize(with_.loops.size());
+  all->left = with_.loops.size();
+  auto* here = runtime::loop::current();
+  auto& back = here ? *here : with_.loops.at(0);
+  auto one_is_done = [all, most, &back, done = std::move(done)] {
+    if (--all->left > 0) return;
+    back.post([all, most, done] {
+      std::vector<actor_figures> some;
+      std::size_t count = 0;
+      for (auto& each : all->by_loop) {
+        count += each.count;
+        for (auto& a : each.some)
+          if (some.size() < most) some.push_back(std::move(a));
+      }
+      done(some, count);
+    });
+  };
+  for (unsigned i = 0; i < with_.loops.size(); ++i)
+    with_.loops.at(i).post(
+        [own = on_loop_[i].get(), to = &all->by_loop[i], most, one_is_done] { own->list(*to, most, one_is_done); });
 }
 
 void host::look(const std::string& channel, std::function<void(const std::optional<actor_view>&)> done) {

@@ -95,8 +95,9 @@ public:
   /// Moves one actor that lives here to another node; `done` on the calling loop with an empty string or why not.
   /// Any loop.
   void move(const std::string& channel, const std::string& to_uid, std::function<void(std::string)> done);
-  /// On each loop; `done` on the calling one.
-  void list(std::function<void(std::vector<actor_figures>)> done);
+  /// Those that live here: `most` of them, and how many there are. Each loop looks in slices, for which no client
+  /// waits. Any loop; `done` on the calling one.
+  void list(std::size_t most, std::function<void(const std::vector<actor_figures>& some, std::size_t all)> done);
   /// The one of this channel, if it lives here. Any loop; `done` on the calling one.
   void look(const std::string& channel, std::function<void(const std::optional<actor_view>&)> done);
   void apply(const std::shared_ptr<const config::settings>& settings);

@@ -6,6 +6,7 @@
 #include "actors/extension/network.hpp"
 #include "actors/extension/plugins.hpp"
 #include "actors/extension/wire.hpp"
+#include "actors/runtime/bucket_walk.hpp"
 
 #include <deque>
 #include <map>
@@ -27,6 +28,13 @@ inline constexpr std::size_t most_leaving = 10'000, most_errands = 10'000;
 /// About what it takes in a message.
 std::size_t size_of(const ask_body::reply& r);
 
+/// What one loop has of `host::list`.
+struct listing {
+  std::vector<actor_figures> some;
+  std::size_t count = 0;
+  runtime::bucket_walk way;
+};
+
 class loop_host final : private cell_port {
 public:
   loop_host(host& node, runtime::loop& home);
@@ -38,7 +46,8 @@ public:
   void wake(const std::string& channel);
   void leave_all(stop_reason why, runtime::task done);
   void move(const std::string& channel, const std::string& to, std::function<void(std::string)> done);
-  void list(std::vector<actor_figures>& to) const;
+  /// Goes on in the loop's next turns until all are looked at; `done` then.
+  void list(listing& to, std::size_t most, const std::function<void()>& done) const;
   [[nodiscard]] std::optional<actor_view> look(const std::string& channel) const;
   void apply(const std::shared_ptr<const config::settings>& settings);
   void alive_changed();

@@ -259,6 +259,8 @@ void loop_host::move(const std::string& channel, const std::string& to, std::fun
 
 namespace {
 
+constexpr std::chrono::microseconds list_slice{400};
+
 actor_figures figures_of(const cell& c) {
   return {c.channel(),    c.actor_name(), c.commands(), c.members() ? c.members()->size() : 0,
           c.lease_left(), c.lease_token()};
@@ -266,9 +268,26 @@ actor_figures figures_of(const cell& c) {
 
 } // namespace
 
-void loop_host::list(std::vector<actor_figures>& to) const {
-  for (const auto& [channel, p] : posts_)
-    if (p.here && p.here->members()) to.push_back(figures_of(*p.here));
+// A step a turn of what is already late when there is much to do; there may be many thousands.
+void loop_host::list(listing& to, std::size_t most, const std::function<void()>& done) const {
+  if (to.way.begins(posts_)) {
+    to.some.clear();
+    to.count = 0;
+  }
+  const auto until = clock::now() + list_slice;
+  bool more = true;
+  while (more && clock::now() < until)
+    more = to.way.step(posts_, [&](const auto& each) {
+      const auto& cell = each.second.here;
+      if (!cell || !cell->members()) return std::size_t{0};
+      ++to.count;
+      if (to.some.size() < most) to.some.push_back(figures_of(*cell));
+      return std::size_t{0};
+    });
+  if (!more) return done();
+  home_.patiently([this, living = std::weak_ptr(living_), &to, most, done] {
+    if (const auto here = living.lock(); here && *here) list(to, most, done);
+  });
 }
 
 std::optional<actor_view> loop_host::look(const std::string& channel) const {

@@ -13,7 +13,7 @@ namespace {
 
 struct strict_socket final : transport::message_socket {
   explicit strict_socket(runtime::loop& on) : loop(on) {}
-  void send(std::string_view text) override {
+  void send(std::string text) override {
     fuzz::require(closed == 0, "something is said after the end");
     const auto what = json::parse(text, nullptr, false);
     fuzz::require(what.is_object() && (what.contains("id") || what.contains("watch")), "an answer without its id");
@@ -26,7 +26,9 @@ struct strict_socket final : transport::message_socket {
   void set_timer(std::chrono::milliseconds) override {}
   void ping() override {}
   void drop() override { close(1008, {}); }
+  void settle() override {}
   std::size_t waiting() const noexcept override { return 0; }
+  std::uint64_t sent() const noexcept override { return 0; }
   runtime::loop& home() const noexcept override { return loop; }
   config::ip_address client() const override { return {}; }
   std::string peer() const override { return "192.0.2.1"; }

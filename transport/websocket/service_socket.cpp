@@ -6,22 +6,35 @@
 
 namespace plexus::transport {
 
+namespace {
+constexpr std::size_t worth_its_own_chunk = 16 * 1024; // bytes
+}
+
 runtime::loop& service_socket::home() const noexcept {
   return link_.owner().home();
 }
 
-void service_socket::queue(websocket::opcode kind, std::string_view payload) {
+void service_socket::queue(websocket::opcode kind, std::string payload) {
   std::string frame;
-  frame.reserve(payload.size() + 10);
   websocket::append_header(frame, kind, payload.size());
-  frame.append(payload);
-  link_.out().append(frame);
+  if (payload.size() < worth_its_own_chunk) {
+    frame.append(payload);
+    link_.out().append(frame);
+  } else {
+    // Millions of bytes perhaps: they aren't copied.
+    link_.out().append(frame);
+    const auto size = static_cast<std::uint32_t>(payload.size());
+    chunk_ptr own{new chunk};
+    own->bytes = std::move(payload);
+    own->count();
+    link_.out().append(segment{std::move(own), 0, size});
+  }
   link_.mark_dirty();
   if (link_.out().size() > max_waiting_) drop();
 }
 
-void service_socket::send(std::string_view text) {
-  if (!over_) queue(websocket::opcode::text, text);
+void service_socket::send(std::string text) {
+  if (!over_) queue(websocket::opcode::text, std::move(text));
 }
 
 void service_socket::ping() {
@@ -86,7 +99,7 @@ bool service_socket::on_ping(std::string_view payload) {
   if (pongs_ > max_pongs)
     drop();
   else
-    queue(websocket::opcode::pong, payload);
+    queue(websocket::opcode::pong, std::string(payload));
   return !over_;
 }
 

@@ -15,12 +15,14 @@ public:
   void serve(std::unique_ptr<socket_end> by) { end_ = std::move(by); }
 
   // message_socket
-  void send(std::string_view text) override;
+  void send(std::string text) override;
   void close(std::uint16_t code, std::string_view reason) override;
   void set_timer(std::chrono::milliseconds from_now) override { link_.set_timer(from_now); }
   void ping() override;
   void drop() override;
+  void settle() override { link_.settle(); }
   [[nodiscard]] std::size_t waiting() const noexcept override { return link_.out().size(); }
+  [[nodiscard]] std::uint64_t sent() const noexcept override { return link_.sent(); }
   [[nodiscard]] runtime::loop& home() const noexcept override;
   [[nodiscard]] config::ip_address client() const override { return link_.client(); }
   [[nodiscard]] std::string peer() const override { return link_.peer(); }
@@ -43,7 +45,7 @@ private:
   bool on_close(websocket::close_status code, std::string_view reason) override;
   void on_fault(websocket::close_status code, std::string_view why) override;
   /// Appends a frame; over `max_waiting_` the socket is dropped.
-  void queue(websocket::opcode kind, std::string_view payload);
+  void queue(websocket::opcode kind, std::string payload);
   void drop(std::string_view why);
 
   link& link_;

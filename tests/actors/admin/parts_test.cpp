@@ -3,8 +3,9 @@
 #include "actors/admin/gate.hpp"
 #include "actors/admin/pages.hpp"
 #include "actors/admin/params.hpp"
-#include "actors/admin/places.hpp"
 #include "actors/admin/pattern.hpp"
+#include "actors/admin/places.hpp"
+#include "actors/admin/reading.hpp"
 #include "actors/admin/recorder.hpp"
 #include "actors/channel/traffic.hpp"
 #include "actors/connection/library_names.hpp"
@@ -70,6 +71,32 @@ TEST_CASE("strangers have places apart, few for each address") {
   CHECK(all.sign_in(at("198.51.100.1")));
 }
 
+TEST_CASE("who reads is never taken for one who doesn't, whenever it is looked") {
+  const auto start = reading::time_point{} + 1h;
+  SUBCASE("each look finds the next answer, just written") {
+    reading r;
+    for (int i = 0; i < 60; ++i) CHECK(r.goes_on(start + 1s * i, 1000, 1000U * static_cast<unsigned>(i)));
+  }
+  SUBCASE("nothing leaves") {
+    reading r;
+    for (int i = 0; i < 10; ++i) CHECK(r.goes_on(start + 1s * i, 1000, 0));
+    CHECK_FALSE(r.goes_on(start + 10s, 1000, 0));
+  }
+  SUBCASE("a little leaves, and more comes") {
+    reading r;
+    for (int i = 0; i < 10; ++i) CHECK(r.goes_on(start + 1s * i, 5000, static_cast<unsigned>(i)));
+    CHECK_FALSE(r.goes_on(start + 10s, 5000, 10));
+  }
+  SUBCASE("it begins anew once all has left") {
+    reading r;
+    CHECK(r.goes_on(start, 1000, 0));
+    CHECK(r.goes_on(start + 9s, 0, 1000));
+    CHECK(r.goes_on(start + 11s, 10, 1000));
+    CHECK(r.goes_on(start + 20s, 10, 1000));
+    CHECK_FALSE(r.goes_on(start + 21s, 10, 1000));
+  }
+}
+
 TEST_CASE("pages have everything once and in order, whatever their size") {
   const std::vector<sort_key> all{{1, "b"}, {5, "x"}, {1, "a"}, {0, "q"}, {5, "c"}, {9, "z"}};
   const std::vector<std::string> in_order{"z", "c", "x", "a", "b", "q"};
@@ -102,6 +129,11 @@ TEST_CASE("pages of several nodes are joined to one") {
   auto merged = join_pages("rows", {page("ab", false), page("bc", false)}, 4, sum);
   CHECK(merged["rows"].size() == 3);
   CHECK(merged["rows"][1].contains("twice"));
+}
+
+TEST_CASE("a page of another node whose rows have no keys is refused") {
+  const json page{{"matched", 1}, {"next", nullptr}, {"rows", {{{"n", "a"}}}}};
+  CHECK_THROWS_AS(join_pages("rows", {page}, 4), refusal);
 }
 
 TEST_CASE("parameters of another type, out of range or unknown are refused by name") {

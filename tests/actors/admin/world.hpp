@@ -60,7 +60,9 @@ struct told_peers final : peers {
 
 class world {
 public:
-  world() :
+  /// `threads`: for what is done aside; null: it is done at once.
+  explicit world(extension::aside_pool* threads = nullptr) :
+      threads_(threads),
       plane_(
           std::make_shared<plexus::backplane::memory_store>(), "here", listener_,
           [this](std::string_view channel, plexus::backplane::backplane::task work) {
@@ -123,6 +125,7 @@ public:
   told_peers others;
 
 private:
+  extension::aside_pool* threads_;
   runtime::runtime loops_{1};
   deaf_listener listener_;
   plexus::backplane::memory_backplane plane_;
@@ -135,8 +138,8 @@ private:
 
 public:
   environment env{loops_, channels_, clients_, plane_, {&transport_}, node, "uid-of-this-node", "here", "1.0"};
-  desk own{env};
-  office asks{env, own, others};
+  desk own{env, workroom(threads_)};
+  office asks{env, own, others, workroom(threads_)};
   gate door;
   places seats;
 };
@@ -144,7 +147,7 @@ public:
 /// A socket that keeps what is said to it.
 struct kept_socket final : transport::message_socket {
   explicit kept_socket(runtime::loop& on) : loop(on) {}
-  void send(std::string_view text) override { said.push_back(json::parse(text)); }
+  void send(std::string text) override { said.push_back(json::parse(text)); }
   void close(std::uint16_t code, std::string_view) override { closed = code; }
   void set_timer(std::chrono::milliseconds from_now) override { timer = from_now; }
   void ping() override {}
@@ -152,7 +155,9 @@ struct kept_socket final : transport::message_socket {
     dropped = true;
     closed = 1008;
   }
+  void settle() override { settled = true; }
   std::size_t waiting() const noexcept override { return unread; }
+  std::uint64_t sent() const noexcept override { return read; }
   runtime::loop& home() const noexcept override { return loop; }
   config::ip_address client() const override { return {}; }
   std::string peer() const override { return "192.0.2.1"; }
@@ -160,8 +165,9 @@ struct kept_socket final : transport::message_socket {
   runtime::loop& loop;
   std::deque<json> said;
   std::uint16_t closed = 0;
-  bool dropped = false;
+  bool dropped = false, settled = false;
   std::size_t unread = 0;
+  std::uint64_t read = 0;
   std::chrono::milliseconds timer{0};
 };
 

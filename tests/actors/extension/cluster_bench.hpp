@@ -188,7 +188,7 @@ inline std::size_t cluster_bench::owners(const std::string& channel) {
   std::size_t found = 0;
   for (auto& each : nodes) {
     if (each.dead || each.frozen) continue;
-    each.it->list([&](const std::vector<actor_figures>& list) {
+    each.it->list(SIZE_MAX, [&](const std::vector<actor_figures>& list, std::size_t) {
       for (const auto& one : list) found += one.channel == channel;
     });
     for (int i = 0; i < 4; ++i) each.turn();
@@ -200,7 +200,7 @@ inline one_node& cluster_bench::owner(const std::string& channel) {
   one_node* found = nullptr;
   for (auto& each : nodes) {
     if (each.dead) continue;
-    each.it->list([&](const std::vector<actor_figures>& list) {
+    each.it->list(SIZE_MAX, [&](const std::vector<actor_figures>& list, std::size_t) {
       for (const auto& one : list)
         if (one.channel == channel) found = &each;
     });

@@ -40,7 +40,7 @@ command coming(const std::string& user, bool in = true) {
 
 std::size_t members(cluster_bench& all, one_node& on) {
   std::size_t out = 0;
-  on.it->list([&](const std::vector<actor_figures>& list) {
+  on.it->list(SIZE_MAX, [&](const std::vector<actor_figures>& list, std::size_t) {
     for (const auto& one : list) out += one.members;
   });
   for (int i = 0; i < 4; ++i) all.turn();

@@ -41,10 +41,16 @@ TEST_CASE("owners are spread over the nodes") {
   for (int i = 0; i < 60; ++i) n.submit("c:" + std::to_string(i), n.call("ann", "add"));
   REQUIRE(all.until([&] { return n.answers.size() == 60; }));
   for (auto& each : all.nodes) {
-    std::size_t here = 0;
-    each.it->list([&](const std::vector<actor_figures>& list) { here = list.size(); });
+    std::size_t here = 0, shown = 0, counted = 0;
+    each.it->list(SIZE_MAX, [&](const std::vector<actor_figures>& list, std::size_t) { here = list.size(); });
+    each.it->list(5, [&](const std::vector<actor_figures>& list, std::size_t count) {
+      shown = list.size();
+      counted = count;
+    });
     for (int i = 0; i < 4; ++i) each.turn();
     CHECK(here >= 8);
+    CHECK(shown == 5);
+    CHECK(counted == here);
   }
 }
 
@@ -78,7 +84,7 @@ TEST_CASE("the owner dies in the middle of a thousand commands: each is done onc
   auto& now = all.owner(channel);
   REQUIRE(all.until([&] {
     std::size_t members = 0;
-    now.it->list([&](const std::vector<actor_figures>& list) {
+    now.it->list(SIZE_MAX, [&](const std::vector<actor_figures>& list, std::size_t) {
       for (const auto& one : list)
         if (one.channel == channel) members = one.members;
     });

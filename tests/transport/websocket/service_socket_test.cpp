@@ -11,7 +11,7 @@ class echoing final : public socket_service {
 public:
   struct end final : socket_end {
     explicit end(echoing& of, message_socket& with) : owner(of), socket(with) { owner.current = this; }
-    void on_message(std::string_view text) override { socket.send(text); }
+    void on_message(std::string_view text) override { socket.send(std::string(text)); }
     void on_timer() override {}
     void on_gone() override { owner.current = nullptr; }
     echoing& owner;
