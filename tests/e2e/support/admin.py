@@ -86,7 +86,7 @@ class Admin:
         box = self._watches[number]
         box.number = number
         if method in ("trace", "logs"):
-            await box.take(what="the first result: from then on everything is seen")
+            box.first = await box.take(what="the first result: from then on everything is seen")
         return box
 
     async def close(self):
