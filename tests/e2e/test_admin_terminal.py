@@ -88,6 +88,24 @@ async def test_a_watch_goes_on_until_it_is_ended(watched, wire):
     await process.wait()
 
 
+async def test_a_watch_that_has_worked_outlives_an_error(watched, wire):
+    code, _, errors = await run("admin", *where(watched), "--watch", "connection", "client=nobody")
+    assert code == 1 and errors.startswith("plexus: error 108")
+    ann = await wire(watched, "ann")
+    process = await asyncio.create_subprocess_exec(
+        str(PROGRAM), "admin", *where(watched), "--json", "--watch", "--every", "100ms", "connection", f"client={ann.client}",
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, env=clean_environment()
+    )
+    first = json.loads(await asyncio.wait_for(process.stdout.readline(), 10))
+    assert first["connection"]["user"] == "ann"
+    ann.abort()
+    said = (await asyncio.wait_for(process.stderr.readline(), 10)).decode()
+    assert said.startswith("plexus: error 108") and "still watching" in said
+    assert process.returncode is None
+    process.kill()
+    await process.wait()
+
+
 async def test_top_once(watched, wire):
     ann = await wire(watched, "ann")
     await ann.subscribe("chat:room")
