@@ -17,8 +17,8 @@ using runtime::bucket_walk;
 
 /// How many are looked at between two looks at the clock, about.
 inline constexpr std::size_t walked_a_step = bucket_walk::a_step;
-/// How many rows are written between two looks at the clock: each takes as long as some dozens that are passed.
-inline constexpr std::size_t shown_a_step = 16;
+/// How many rows are made between two looks at the clock: each takes as long as some dozens that are passed.
+inline constexpr std::size_t shown_a_step = 4;
 /// What a slice looks at at most, however little the clock moves; the step in which it gets there is finished.
 inline constexpr std::size_t walked_a_slice = 2048;
 /// How long a slice may take; its last step takes a little more, and a millisecond is the promise. Where turns are
