@@ -17,7 +17,7 @@ import WebSocket from 'ws';
 export const remove = (folder) => rm(folder, { recursive: true, force: true, maxRetries: 10 });
 
 export const root = process.env.PLEXUS_ROOT || join(dirname(fileURLToPath(import.meta.url)), '../../..');
-const binary = process.env.PLEXUS_BIN || join(root, 'build/plexus');
+export const binary = process.env.PLEXUS_BIN || join(root, 'build/plexus');
 
 /// The path of lib<name>.so, of the build that the node is of.
 export function plugin(name) {
