@@ -246,6 +246,10 @@ public:
   virtual ~backplane() = default;
 
   virtual void append(const std::string& channel, const retention& keep, draft what, answer<appended> done) = 0;
+  /// Where the publication with this idempotency key is: empty where it wasn't logged, none where nothing is known
+  /// of the key, or not any more. Writes nothing.
+  virtual void find_key(const std::string& channel, const std::string& key,
+                        answer<std::optional<position>> done) = 0;
 
   /// Joins the occupancy. Asking again is harmless.
   virtual void subscribe(const std::string& channel, const retention& keep, answer<position> done) = 0;

@@ -83,6 +83,14 @@ void memory_backplane::append(const std::string& channel, const retention& keep,
   reply<appended>(channel, std::move(done), std::move(made));
 }
 
+void memory_backplane::find_key(const std::string& channel, const std::string& key,
+                                answer<std::optional<position>> done) {
+  step at(*store_, channel, clock_);
+  std::optional<position> found;
+  if (auto* here = at.find()) found = here->log.find_key(key, at.now());
+  reply<std::optional<position>>(channel, std::move(done), std::move(found));
+}
+
 void memory_backplane::subscribe(const std::string& channel, const retention& keep, answer<position> done) {
   step at(*store_, channel, clock_);
   auto& here = at.open();

@@ -12,6 +12,7 @@
 #include "backplane/memory_store.hpp"
 
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace plexus::backplane {
@@ -26,6 +27,7 @@ public:
   memory_backplane& operator=(const memory_backplane&) = delete;
 
   void append(const std::string& channel, const retention& keep, draft what, answer<appended> done) override;
+  void find_key(const std::string& channel, const std::string& key, answer<std::optional<position>> done) override;
   void subscribe(const std::string& channel, const retention& keep, answer<position> done) override;
   void unsubscribe(const std::string& channel) override;
   void recover(const std::string& channel, const retention& keep, const position& since, std::size_t max,

@@ -39,12 +39,16 @@ const std::string& memory_log::epoch() {
   return epoch_;
 }
 
+std::optional<position> memory_log::find_key(const std::string& key, milliseconds now) {
+  const auto offset = keys_ ? keys_->find(key, now) : std::nullopt;
+  if (!offset) return std::nullopt;
+  return *offset > 0 ? position{epoch(), *offset} : position{};
+}
+
 appended memory_log::append(draft what, const retention& keep, milliseconds now) {
   const bool keyed = !what.idempotency_key.empty() && what.idempotency_ttl > milliseconds{0};
-  if (keyed && keys_) {
-    if (const auto offset = keys_->find(what.idempotency_key, now))
-      return {*offset > 0 ? position{epoch(), *offset} : position{}, true, nullptr};
-  }
+  if (keyed)
+    if (auto first = find_key(what.idempotency_key, now)) return {std::move(*first), true, nullptr};
   auto made = std::make_shared<protocol::publication>();
   made->data = std::move(what.data);
   made->binary = what.binary;

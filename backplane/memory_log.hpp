@@ -31,6 +31,8 @@ public:
   ~memory_log();
 
   appended append(draft what, const retention& keep, milliseconds now);
+  /// As the backplane's.
+  [[nodiscard]] std::optional<position> find_key(const std::string& key, milliseconds now);
   [[nodiscard]] recovery recover(const position& since, std::size_t max, milliseconds now);
   /// Error 112 when `since` names another epoch.
   [[nodiscard]] outcome<log_page> history(const log_query& what, milliseconds now);

@@ -8,6 +8,7 @@
 namespace plexus::extension {
 
 using backplane::actor_write;
+using protocol::position;
 namespace log = runtime::log;
 
 namespace {
@@ -284,20 +285,15 @@ void cell::let_out(commit& what, const std::vector<protocol::position>& at) {
   for (auto& each : what.asides) port_.run_aside(with_.channel, with_.number, std::move(each));
 }
 
-// The store has the key's record for longer than the actor does: this appends nothing.
+// It was published, that much the actor knows; the store may have forgotten where (its clock is another).
 void cell::ask_position(commit::reply what) {
-  backplane::draft d;
-  d.data = "null";
-  d.skip_history = true;
-  d.idempotency_key = what.key;
-  d.idempotency_ttl = with_.key_life;
-  plane_.append(with_.channel, {options_.history_size, options_.history_ttl}, std::move(d),
-                [weak = weak_from_this(), what = std::move(what)](auto got) mutable {
-                  const auto self = weak.lock();
-                  if (!self || self->phase_ == phase::over) return;
-                  if (!got) what.what = {100, "internal server error", {}, false, false};
-                  self->port_.replied(self->with_.channel, what, got ? got->at : protocol::position{});
-                });
+  const auto key = what.key;
+  plane_.find_key(with_.channel, key, [weak = weak_from_this(), what = std::move(what)](auto got) mutable {
+    const auto self = weak.lock();
+    if (!self || self->phase_ == phase::over) return;
+    if (!got) what.what = {100, "internal server error", {}, false, false};
+    self->port_.replied(self->with_.channel, what, got ? got->value_or(position{}) : position{});
+  });
 }
 
 // -- time and the end

@@ -207,10 +207,11 @@ void partition::send_batch(bool with_text) {
     needs_inbox = true;
     keeps =
         keeps ||
-        !(std::holds_alternative<enroll_step>(each.what) || std::holds_alternative<recover_step>(each.what) ||
-          std::holds_alternative<history_step>(each.what) || std::holds_alternative<members_step>(each.what) ||
-          std::holds_alternative<notices_step>(each.what) || std::holds_alternative<peers_step>(each.what) ||
-          std::holds_alternative<claim_actor_step>(each.what) || std::holds_alternative<abandoned_step>(each.what));
+        !(std::holds_alternative<find_key_step>(each.what) || std::holds_alternative<enroll_step>(each.what) ||
+          std::holds_alternative<recover_step>(each.what) || std::holds_alternative<history_step>(each.what) ||
+          std::holds_alternative<members_step>(each.what) || std::holds_alternative<notices_step>(each.what) ||
+          std::holds_alternative<peers_step>(each.what) || std::holds_alternative<claim_actor_step>(each.what) ||
+          std::holds_alternative<abandoned_step>(each.what));
   }
   auto& w = words_;
   w.clear();

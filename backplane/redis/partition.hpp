@@ -191,6 +191,7 @@ private:
   // partition_answers.cpp
   void answer_step(step& of, const reply& r);
   void on_appended(step& of, append_step& what, const append_answer& got);
+  void on_key_found(step& of, find_key_step& what, std::string_view text);
   void on_enrolled(step& of, enroll_step& what, const reply& r);
   void catch_up(const std::string& channel, view& known, const reply& r);
   void on_presence(step& of, answer<presence_change>& done, const reply& r);

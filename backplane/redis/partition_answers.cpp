@@ -33,6 +33,13 @@ position position_of(std::string_view epoch, std::uint64_t offset) {
   return {std::string(epoch), offset};
 }
 
+/// "D epoch offset": where a key's first publication is.
+position first_of_key(std::string_view text) {
+  const auto words = three_words(text);
+  const auto offset = to_number(words[2]).value_or(0);
+  return offset > 0 ? position_of(words[1], offset) : position{};
+}
+
 /// From `at` on: offset, text, offset, text, ...
 std::vector<publication_ptr> publications(const reply& r, std::size_t at) {
   std::vector<publication_ptr> out;
@@ -122,6 +129,8 @@ void partition::answer_step(step& of, const reply& r) {
       [&]<class S>(S& s) {
         if constexpr (std::is_same_v<S, append_step>) {
           on_appended(of, s, {epoch, sequence, r[2].number()});
+        } else if constexpr (std::is_same_v<S, find_key_step>) {
+          on_key_found(of, s, epoch);
         } else if constexpr (std::is_same_v<S, enroll_step>) {
           on_enrolled(of, s, r);
         } else if constexpr (std::is_same_v<S, recover_step>) {
@@ -195,9 +204,7 @@ void partition::on_appended(step& of, append_step& what, const append_answer& go
   // The wait covers a duplicate's first write too.
   if (what.replicated && !replicated_) reply_with(channel, what.done, outcome<appended>(error_code::internal));
   if (text.substr(0, 2) == "D ") {
-    const auto words = three_words(text);
-    const auto offset = to_number(words[2]).value_or(0);
-    appended first{offset > 0 ? position_of(words[1], offset) : position{}, true, nullptr};
+    appended first{first_of_key(text), true, nullptr};
     if (what.done) each.run = [done = std::exchange(what.done, nullptr), first = std::move(first)] { done(first); };
     return in_order(channel, {}, 0, false, std::move(each));
   }
@@ -218,6 +225,18 @@ void partition::on_appended(step& of, append_step& what, const append_answer& go
       each.run = [to = &to_, channel, made = publication_ptr(std::move(made))] { to->published(channel, made); };
   }
   in_order(channel, epoch, sequence, sequence > 0, std::move(each));
+}
+
+void partition::on_key_found(step& of, find_key_step& what, std::string_view text) {
+  outcome<std::optional<position>> out = std::optional<position>{};
+  if (text.starts_with("D "))
+    out = std::optional(first_of_key(text));
+  else if (text != "?")
+    out = error_code::internal;
+  item each;
+  if (what.done)
+    each.run = [done = std::exchange(what.done, nullptr), out = std::move(out)]() mutable { done(std::move(out)); };
+  in_order(of.channel, {}, 0, false, std::move(each));
 }
 
 void partition::publish(const std::string& channel, std::vector<item>& to, publication_ptr what) {

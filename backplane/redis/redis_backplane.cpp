@@ -129,6 +129,11 @@ void redis_backplane::append(const std::string& channel, const retention& keep, 
   push(channel, {channel, keep, {}, std::move(s)});
 }
 
+void redis_backplane::find_key(const std::string& channel, const std::string& key,
+                               answer<std::optional<position>> done) {
+  push(channel, {channel, {}, {}, find_key_step{key, std::move(done)}});
+}
+
 void redis_backplane::subscribe(const std::string& channel, const retention& keep, answer<position> done) {
   // A step without an answer is the partition's own repair.
   if (!done) done = [](const outcome<position>&) {};

@@ -15,6 +15,7 @@
 #include "backplane/redis/partition.hpp"
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -43,6 +44,7 @@ public:
   void start(std::function<void(const start_result&)> done);
 
   void append(const std::string& channel, const retention& keep, draft what, answer<appended> done) override;
+  void find_key(const std::string& channel, const std::string& key, answer<std::optional<position>> done) override;
   void subscribe(const std::string& channel, const retention& keep, answer<position> done) override;
   void unsubscribe(const std::string& channel) override;
   void recover(const std::string& channel, const retention& keep, const position& since, std::size_t max,

@@ -38,6 +38,15 @@ struct writer {
     to.add(s.key);
     to.add(s.key_life);
   }
+  // As an append with a key that would live for no time: such a one only looks.
+  void operator()(const find_key_step& s) {
+    to.add("K");
+    to.add(of.channel);
+    to.add(keep_text({}));
+    to.add("");
+    to.add(s.key);
+    to.add("0");
+  }
   void operator()(const enroll_step&) {
     to.add("S");
     to.add(of.channel);

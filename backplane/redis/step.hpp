@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -18,6 +19,11 @@ struct append_step {
   milliseconds key_life{0};
   bool skip_history = false, replicated = false;
   answer<appended> done;
+};
+/// Reads where the publication of a key is.
+struct find_key_step {
+  std::string key;
+  answer<std::optional<position>> done;
 };
 struct enroll_step {
   answer<position> done; ///< empty: the node's own repair
@@ -115,10 +121,10 @@ struct sync_step {
 };
 
 struct step {
-  using body = std::variant<append_step, enroll_step, vacate_step, recover_step, history_step, remove_history_step,
-                            enter_step, leave_step, members_step, acquire_step, release_step, put_notice_step,
-                            drop_notice_step, notices_step, bury_step, clean_step, peers_step, send_step, bye_step,
-                            claim_actor_step, write_actor_step, abandoned_step, sync_step>;
+  using body = std::variant<append_step, find_key_step, enroll_step, vacate_step, recover_step, history_step,
+                            remove_history_step, enter_step, leave_step, members_step, acquire_step, release_step,
+                            put_notice_step, drop_notice_step, notices_step, bury_step, clean_step, peers_step,
+                            send_step, bye_step, claim_actor_step, write_actor_step, abandoned_step, sync_step>;
   std::string channel;
   retention keep;
   milliseconds until{0}; ///< steady time at which whoever asked is told that it failed; 0: never

@@ -11,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -124,6 +125,11 @@ inline appended append(fixture& f, std::size_t node, const std::string& channel,
                        draft what) {
   return ask_well<appended>(
       f, [&](answer<appended> done) { f.node(node).append(channel, keep, what, std::move(done)); });
+}
+inline std::optional<position> find_key(fixture& f, std::size_t node, const std::string& channel,
+                                        const std::string& key) {
+  return ask_well<std::optional<position>>(
+      f, [&](answer<std::optional<position>> done) { f.node(node).find_key(channel, key, std::move(done)); });
 }
 inline position subscribe(fixture& f, std::size_t node, const std::string& channel, const retention& keep) {
   return ask_well<position>(f,

@@ -131,6 +131,30 @@ inline void idempotency(fixture& f) {
     CHECK(other.at.offset == 1);
   }
 
+  SUBCASE("where a key's publication is, any node can ask, and nothing is written for it") {
+    subscribe(f, 1, "c", long_log);
+    append(f, 0, "c", long_log, said("a"));
+    CHECK_FALSE(find_key(f, 0, "c", "key"));
+    CHECK_FALSE(find_key(f, 0, "unheard of", "key"));
+    const auto put = append(f, 0, "c", long_log, said("b", "key"));
+    CHECK_FALSE(put.duplicate);
+    for (const std::size_t node : {0U, 1U, 2U}) CHECK(find_key(f, node, "c", "key") == put.at);
+    CHECK_FALSE(find_key(f, 0, "c", "kez"));
+    append(f, 0, "d", no_log, said("c", "key", 4 * f.unit()));
+    CHECK(find_key(f, 1, "d", "key") == position{});
+    // Asked together with what puts it there, it is answered in its turn.
+    std::optional<position> found;
+    f.node(0).append("c", long_log, said("d", "next"), nullptr);
+    f.node(0).find_key("c", "next", [&](auto got) { found = *got; });
+    f.settle();
+    REQUIRE(found);
+    CHECK(found->offset == 3);
+    CHECK(text(f.at(1).publications["c"]) == "1:a 2:b 3:d");
+    CHECK(history(f, 0, "c", long_log)->top.offset == 3);
+    f.advance(8 * f.unit());
+    CHECK_FALSE(find_key(f, 0, "d", "key"));
+  }
+
   SUBCASE("a key counts in a channel without a log too") {
     subscribe(f, 1, "c", no_log);
     append(f, 0, "c", no_log, said("a", "key"));

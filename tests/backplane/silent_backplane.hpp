@@ -9,6 +9,7 @@ namespace plexus::backplane {
 class silent_backplane : public backplane {
 public:
   void append(const std::string&, const retention&, draft, answer<appended>) override {}
+  void find_key(const std::string&, const std::string&, answer<std::optional<position>>) override {}
   void subscribe(const std::string&, const retention&, answer<position>) override {}
   void unsubscribe(const std::string&) override {}
   void recover(const std::string&, const retention&, const position&, std::size_t, answer<recovery>) override {}

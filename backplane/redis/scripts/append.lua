@@ -18,7 +18,8 @@ local stamp = string.format('%013.0f', now)
 local publication_head = '<I4I2I2I8I8'
 
 -- Three answers: epoch, sequence, offset. Instead of the epoch: L late, N no replica, O no memory, D and the first
--- answer of that key, a point when nobody listens and nothing is kept.
+-- answer of that key, a point when nobody listens and nothing is kept. With a key and no life for it this only looks:
+-- a question mark when the key isn't known.
 local function append(name, keep, body, key, key_life)
   if now > deadline then return 'L', 0, 0 end
   if keep.replicated and redis.call('HGET', gate, 'replicas') == '0' then return 'N', 0, 0 end
@@ -28,6 +29,7 @@ local function append(name, keep, body, key, key_life)
     record = prefix .. 'k:' .. name .. '\0' .. key
     local first = redis.call('GET', record)
     if first then return 'D ' .. first, 0, 0 end
+    if key_life == 0 then return '?', 0, 0 end
   end
   local c = open(name, logs)
   if not c then -- nobody listens and nothing is kept

@@ -21,6 +21,7 @@ struct gate final : bp::backplane {
   explicit gate(bp::backplane& with) : behind(with) {}
   using text = const std::string&;
   void append(text, const bp::retention&, bp::draft, bp::answer<bp::appended>) override {}
+  void find_key(text, text, bp::answer<std::optional<protocol::position>>) override {}
   void subscribe(text, const bp::retention&, bp::answer<protocol::position>) override {}
   void unsubscribe(text) override {}
   void recover(text, const bp::retention&, const protocol::position&, std::size_t,

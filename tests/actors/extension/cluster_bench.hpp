@@ -47,6 +47,7 @@ struct cluster_bench {
   int lost = 0;            ///< so many questions with `lose` in them don't arrive
   std::string lose;
   milliseconds beyond_lease;
+  milliseconds store_ahead{0};   ///< the store's clock, of the nodes'
   milliseconds patience = 200ms; ///< a question without an answer is given up after it
 };
 
@@ -58,8 +59,9 @@ struct one_node final : bp::listener, surroundings, network {
       plane(
           of.store, uid, *this,
           [this](std::string_view, bp::backplane::task work) { loops.at(0).post(std::move(work)); },
-          [] {
-            return std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now().time_since_epoch());
+          [&of] {
+            const auto now = std::chrono::steady_clock::now().time_since_epoch();
+            return of.store_ahead + std::chrono::duration_cast<milliseconds>(now);
           }) {
     code.add_actor("counter",
                    []() -> std::unique_ptr<channel_actor> { return std::make_unique<actors::counter>(); });

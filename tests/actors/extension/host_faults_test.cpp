@@ -187,3 +187,21 @@ TEST_CASE("what was left behind and nobody serves is not in the way of what some
   REQUIRE(all.until([&] { return std::chrono::steady_clock::now() > later; }));
   CHECK(abandoned() == 0);
 }
+
+TEST_CASE("a publication given again whose place the store has forgotten: nothing is published") {
+  cluster_bench all(1);
+  auto& n = all.nodes[0];
+  n.plane.subscribe("c:1", {10, 1h}, nullptr);
+  command c;
+  c.what = command::kind::publish;
+  c.data = "1";
+  c.key = std::string("\0k", 2);
+  CHECK(n.ask_well("c:1", c).at.offset == 1);
+  CHECK(n.ask_well("c:1", c).at.offset == 1);
+  const auto heard = n.heard["c:1"];
+  all.store_ahead = 10min;
+  const auto again = n.ask_well("c:1", c);
+  CHECK(again.what.code == 0);
+  CHECK(again.at.offset == 0);
+  CHECK(n.heard["c:1"] == heard);
+}
