@@ -156,6 +156,60 @@ async def test_a_removed_member_is_unsubscribed(served, wire):
         pass
 
 
+@pytest_asyncio.fixture
+async def ushered(plexus, loops):
+    room = {"actor": "usher", "subscribe": "user", "presence": True, "join_leave": True}
+    return await plexus({"node": {"loops": loops}, **config("sample", u=room)})
+
+
+async def test_a_handler_shows_a_members_state_to_all_clients(ushered):
+    async with client(ushered.port, token=token("ann")) as ann, client(ushered.port, token=token("bob")) as bob:
+        here = await subscribed(ann, "u:a")
+        there = await subscribed(bob, "u:a")
+        for state in ({"hand": "up", "seat": [1, "é"]}, {"hand": "down"}):
+            await ann.rpc("usher.show", {"channel": "u:a", "client": bob.id, "state": state})
+            # The member's own client too; without having left in between.
+            for sub in (here, there):
+                told = await sub.events.next("join", lambda ctx: ctx.info.client == bob.id and ctx.info.chan_info)
+                assert (told.info.user, told.info.chan_info) == ("bob", state)
+            members = (await here.presence()).clients
+            assert members[bob.id].chan_info == state and not members[ann.id].chan_info
+        assert not here.events.seen("leave") and not there.events.seen("leave")
+        late = await subscribed_as(ushered, "carl", "u:a")
+        assert late[bob.id].chan_info == {"hand": "down"}
+        # Of who isn't there nothing changes, and nobody hears of it.
+        await ann.rpc("usher.show", {"channel": "u:a", "client": "nobody", "state": {"hand": "up"}})
+        assert set((await here.presence()).clients) == {ann.id, bob.id}
+
+
+async def subscribed_as(node, user, channel):
+    """Who is there, in the eyes of somebody who comes, looks and goes."""
+    async with client(node.port, token=token(user)) as one:
+        sub = await subscribed(one, channel)
+        return (await sub.presence()).clients
+
+
+async def test_a_removed_members_client_is_told_the_code_and_the_reason(ushered):
+    async with client(ushered.port, token=token("ann")) as ann, client(ushered.port, token=token("bob")) as bob:
+        here = await subscribed(ann, "u:a")
+        for code in (2000, 2042):
+            there = await subscribed(bob, "u:a")
+            await ann.rpc("usher.out", {"channel": "u:a", "client": bob.id, "code": code})
+            end = await there.events.next("unsubscribed")
+            assert (end.code, end.reason) == (code, "server unsubscribe")
+            await here.events.next("leave", lambda ctx: ctx.info.client == bob.id)
+            bob.remove_subscription(there)
+        # From 2500 on it comes again by itself.
+        there = await subscribed(bob, "u:a")
+        while there.events.seen("subscribing"):
+            await there.events.next("subscribing")
+        await ann.rpc("usher.out", {"channel": "u:a", "client": bob.id, "code": 2500})
+        again = await there.events.next("subscribing")
+        assert (again.code, again.reason) == (2500, "insufficient state")
+        await there.events.next("subscribed")
+        assert not there.events.seen("unsubscribed")
+
+
 async def test_a_slow_handler_is_named_in_the_log_and_counted(plexus, wire):
     node = await plexus(config("sample", s={**COUNTED, "actor": "slow", "actor_budget": "20ms"}))
     one = await wire(node, "ann")
@@ -234,7 +288,7 @@ async def test_an_actor_without_any_plugin_is_named(plexus):
 
 async def test_an_actor_that_no_plugin_has_is_named_with_those_there_are(plexus):
     said = await does_not_start(plexus, config("sample", d={"actor": "auction"}))
-    assert 'found "auction", expected one of "counter", "listing", "slow"' in said
+    assert 'found "auction", expected one of "counter", "listing", "slow", "usher"' in said
 
 
 async def test_a_reload_that_names_an_unknown_actor_changes_nothing(served, wire):

@@ -6,6 +6,7 @@ import signal
 import time
 
 import pytest_asyncio
+from support.admin import SECRET, Admin
 from support.clients import client, publications, subscribed
 from support.plugins import plugin
 from support.redis import Redis
@@ -28,6 +29,7 @@ async def three(plexus, redis):
         return {
             "node": {"name": f"n{i}", "drain_timeout": "4s"},
             "backplane": {"url": redis.url, "lease": "2s"},
+            "admin": {"secret": SECRET},
             "plugins": [plugin("auction"), plugin("whiteboard"), plugin("game"), plugin("sample")],
             "channels": {
                 "namespaces": {
@@ -177,6 +179,43 @@ async def test_a_node_that_stops_hands_its_actors_over_without_a_gap(three):
                 longest = max(longest, time.monotonic() - began)
             assert longest < LEASE, f"a call waited for {longest:.2f} s"
             assert (await call(bob, "counter.get", channel="c:x"))["n"] == 201
+
+
+async def test_moved_by_hand_while_it_is_called_it_lives_elsewhere_and_no_answer_is_lost(three):
+    async with contextlib.AsyncExitStack() as all:
+        people = [await all.enter_async_context(client(n.port, token=token(f"p{i}"))) for i, n in enumerate(three)]
+        watching = [await subscribed(one, "c:x") for one in people]
+        for sub, joined in zip(watching, (3, 2, 1)):  # who is there when all are
+            await publications(sub, joined)
+        answers, stop = [], asyncio.Event()
+
+        async def calls(one):
+            while not stop.is_set():
+                answers.append((await one.rpc("counter.add", {"channel": "c:x"})).data["n"])
+
+        running = [asyncio.create_task(calls(one)) for one in people]
+        operator = await Admin.open(three[0])
+        owner = await owner_of_the_only_actor(three)
+        for _ in range(3):  # there is none that it couldn't be moved to, or from
+            to = three[(three.index(owner) + 1) % 3]
+            done = len(answers)
+            moved = await operator.ask("move", channel="c:x", to=to.ready["name"])
+            assert moved["from"] == owner.ready["name"]
+
+            async def arrived():
+                return await to.metric("plexus_actor_instances") == 1 and not await owner.metric("plexus_actor_instances")
+
+            await until(arrived, f"{to.ready['name']} has the actor")
+            await until(lambda: len(answers) > done + 30, "the calls go on")
+            owner = to
+        stop.set()
+        await asyncio.gather(*running)
+        await operator.close()
+        # Each call counted once, each answer is of one call, and all heard each change once and in order.
+        count = len(answers)
+        assert sorted(answers) == list(range(1, count + 1))
+        for sub in watching:
+            assert [p["n"] for p in await publications(sub, count)] == list(range(1, count + 1))
 
 
 async def test_a_whiteboard_is_the_same_for_all_after_its_node_died(three):

@@ -1,4 +1,5 @@
-// The plugin of the end-to-end tests: the unit tests' actors, a slow one, and hooks for everything.
+// The plugin of the end-to-end tests: the unit tests' actors, a slow one, one that acts on members, and hooks for
+// everything.
 
 #include "tests/actors/extension/sample_actors.hpp"
 
@@ -17,6 +18,22 @@ public:
     if (c.verb != "wait") return testing::counter::on_call(c);
     std::this_thread::sleep_for(std::chrono::milliseconds(80));
   }
+};
+
+/// `show` STATE of a client to all; `out`: shows a client the door, with a CODE.
+class usher final : public channel_actor {
+public:
+  void on_call(call& c) override {
+    const json::object in(c.data);
+    const auto client = in.string("client").value_or("");
+    if (c.verb == "show")
+      set_presence(client, std::string(in.find("state").value_or("null")));
+    else if (c.verb == "out")
+      remove(client, static_cast<std::uint16_t>(in.integer("code").value_or(2000)));
+    else
+      c.unknown();
+  }
+  PLEXUS_NO_STATE
 };
 
 /// Says no to whoever or whatever is called "forbidden", throws at "broken", and marks what it lets through.
@@ -53,6 +70,7 @@ PLEXUS_PLUGIN(plugin) {
   plugin.actor<plexus::testing::counter>("counter");
   plugin.actor<plexus::testing::listing>("listing");
   plugin.actor<slow>("slow");
+  plugin.actor<usher>("usher");
 #ifdef WITH_HOOKS
   plugin.hooks<marking>();
 #endif
