@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdint>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -68,15 +69,29 @@ void add_tls_fault(const config::loaded& from, std::vector<config::fault>& to) {
   to.push_back({source == from.where.end() ? "" : source->second, tls.what.key, tls.what.found, tls.what.expected});
 }
 
-/// Everything from the file, the environment and --set; faults go to standard error.
-std::optional<config::settings> read_settings(const options& from, bool to_serve, bool notices = true) {
+/// Where faults are told: on standard error, for who called the program; or, of a node that runs, in its log.
+enum class tell : std::uint8_t { caller, log };
+
+void tell_fault(const config::fault& what, tell whom) {
+  if (whom == tell::caller)
+    std::cerr << config::to_string(what) << "\n";
+  else
+    runtime::log::error(
+        "config", "a fault in the configuration",
+        {{"source", what.source}, {"key", what.key}, {"found", what.found}, {"expected", what.expected}});
+}
+
+/// Everything from the file, the environment and --set; faults are told.
+std::optional<config::settings> read_settings(const options& from, bool to_serve, bool notices = true,
+                                              tell whom = tell::caller) {
   auto sources = sources_of(from);
   if (!from.file.empty()) {
     auto text = config::read_file(from.file);
-    if (!text) {
+    if (!text && whom == tell::log)
+      runtime::log::error("config", "the configuration can't be read", {{"source", from.file}});
+    else if (!text)
       std::cerr << from.file << ": cannot be read\n";
-      return std::nullopt;
-    }
+    if (!text) return std::nullopt;
     sources.file = config::document{from.file, *text};
   }
   auto loaded = config::load(sources);
@@ -88,7 +103,7 @@ std::optional<config::settings> read_settings(const options& from, bool to_serve
   }
   if (faults.empty())
     if (auto wrong = node::backplane_fault(loaded.values, loaded.where)) faults.push_back(std::move(*wrong));
-  for (auto& f : faults) std::cerr << config::to_string(f) << "\n";
+  for (auto& f : faults) tell_fault(f, whom);
   if (!faults.empty()) return std::nullopt;
   runtime::log::configure(loaded.values.log);
   if (notices)
@@ -97,13 +112,13 @@ std::optional<config::settings> read_settings(const options& from, bool to_serve
 }
 
 void warn_of_clients(const config::client_section& client) {
-  if (client.insecure)
-    runtime::log::warn("node", "client.insecure is on: no tokens, everyone may do everything");
+  if (client.insecure) runtime::log::warn("node", "client.insecure is on: no tokens, everyone may do everything");
   const auto& token = client.token;
   if (!client.insecure && !client.anonymous && token.hmac_secrets.empty() && token.public_keys.empty() &&
       token.jwks_url.empty())
-    runtime::log::warn("node", "no client can connect: set client.token.hmac_secret, public_key or jwks_url, or allow "
-                               "client.anonymous");
+    runtime::log::warn("node",
+                       "no client can connect: set client.token.hmac_secret, public_key or jwks_url, or allow "
+                       "client.anonymous");
 }
 
 /// By rename, so that whoever waits for it never reads half of it.
@@ -151,7 +166,7 @@ int serve(const options& from) {
           }
         },
         [&]() -> std::unique_ptr<config::settings> {
-          auto fresh = read_settings(from, true);
+          auto fresh = read_settings(from, true, true, tell::log);
           if (!fresh) {
             runtime::log::error("node", "the configuration has faults; the one before stays");
             return nullptr;

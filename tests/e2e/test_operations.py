@@ -2,6 +2,7 @@
 
 import json
 import re
+import signal
 from pathlib import Path
 
 import pytest
@@ -159,6 +160,28 @@ async def test_every_line_of_a_json_log_is_json(plexus, wire):
     lines = [json.loads(line) for line in node.log().splitlines()]
     assert len(lines) >= 3 and all(isinstance(line, dict) for line in lines)
     assert {"info", "debug"} <= {line["level"] for line in lines}
+
+
+async def test_faults_at_a_reload_are_lines_of_a_json_log(plexus):
+    node = await plexus({"log": {"format": "json"}})
+    node.errors_expected = True
+    good = node.config_file.read_text()
+    for what in ("{", json.dumps({"nod": {}, "client": {"ping_interval": "never"}}), None):
+        before = node.log().count("the one before stays")
+        if what is None:
+            node.config_file.unlink()
+        else:
+            node.config_file.write_text(what)
+        node.signal(signal.SIGHUP)
+        await until(lambda: node.log().count("the one before stays") > before, "the word about the configuration")
+    node.config_file.write_text(good)
+    lines = [json.loads(line) for line in node.log().splitlines()]
+    faults = {(line["key"], line["found"]): line for line in lines if line["event"] == "a fault in the configuration"}
+    assert ("client.ping_interval", '"never"') in faults and any(key.startswith("line ") for key, _ in faults)
+    for line in faults.values():
+        assert line["level"] == "error" and line["source"] == str(node.config_file) and line["expected"]
+    (unread,) = [line for line in lines if line["event"] == "the configuration can't be read"]
+    assert unread["source"] == str(node.config_file)
 
 
 async def test_a_text_log_has_a_line_for_each_event(plexus, wire):
