@@ -61,6 +61,7 @@ void node::run(const std::function<void()>& ready, reader reload, const command&
       p.public_port->start();
       if (p.internal_port) p.internal_port->start();
       ready();
+      p.look_for_namesakes();
     });
   });
   p.loops.start();

@@ -123,6 +123,7 @@ node::parts::parts(const config::settings& s, const inherited_sockets& given) :
   nodes.serve(actor_network::subject, [this](std::string_view body, cluster::cluster::respond respond) {
     actors->asked(body, std::move(respond));
   });
+  answer_namesakes();
   channels.connect_actors(*actors);
   auto front = make_front(s.listen);
   if (!s.listen.tls_certificate.empty() && !tls) throw std::runtime_error("TLS can't be set up, see the log");

@@ -169,6 +169,10 @@ struct node::parts {
   std::variant<config::reload_plan, std::string> read_again();
   config::reload_plan apply(const config::settings& fresh);
   void add_inspection();
+  /// To others that come with this node's name.
+  void answer_namesakes();
+  /// Warns of nodes that have this one's name. Once it serves, on loop 0.
+  void look_for_namesakes();
   /// Why the node isn't ready; any thread.
   [[nodiscard]] std::vector<transport::obstacle> obstacles() const;
   /// What is asked for at a scrape; any thread.

@@ -85,6 +85,24 @@ def frozen():
             node.signal(signal.SIGCONT)
 
 
+async def test_a_node_with_the_name_of_another_says_so_and_names_it(plexus, redis):
+    async def node(name):
+        return await plexus({"backplane": {"url": redis.url, "lease": LONG}, "node": {"name": name}})
+
+    first = await node("twin")
+    (uid,) = [each["uid"] for each in (await asked(first, "info"))["result"]["nodes"]]
+    other, second = await node("other"), await node("twin")
+    said = "another node has this one's name: who asks for it may mean either"
+    await second.logged(said)
+    (line,) = [each for each in second.log().splitlines() if said in each]
+    assert " warn node: " in line and 'name="twin"' in line and f" 127.0.0.1:{first.port}\"" in line
+    assert f'other_uid="{uid}"' in line
+    assert await second.metric("plexus_cluster_namesakes_total") == 1
+    for each in (first, other):
+        assert said not in each.log()
+        assert await each.metric("plexus_cluster_namesakes_total") == 0
+
+
 async def test_commands_for_a_user_reach_every_node(pair, wire):
     first, second = pair
     here, there = await wire(first, "ann"), await wire(second, "ann")
