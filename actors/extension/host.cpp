@@ -235,9 +235,17 @@ void host::move(const std::string& channel, const std::string& to_uid, std::func
     else
       done(std::move(how));
   };
-  if (to_uid != with_.uid && !alive(to_uid)) return answer("no such node");
-  home.post([this, &home, channel, to_uid, answer = std::move(answer)] {
-    on_loop_[home.index()]->move(channel, to_uid, answer);
+  auto go = [this, &home, channel, to_uid, answer] {
+    home.post([this, &home, channel, to_uid, answer] { on_loop_[home.index()]->move(channel, to_uid, answer); });
+  };
+  if (to_uid == with_.uid || alive(to_uid)) return go();
+  if (!with_.others) return answer("no such node");
+  // It may have come since the last tick.
+  with_.others->alive([to_uid, go, answer](const std::optional<std::vector<std::string>>& nodes) {
+    if (nodes && std::find(nodes->begin(), nodes->end(), to_uid) != nodes->end())
+      go();
+    else
+      answer("no such node");
   });
 }
 

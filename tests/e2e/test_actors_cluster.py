@@ -199,7 +199,7 @@ async def test_moved_by_hand_while_it_is_called_it_lives_elsewhere_and_no_answer
         for _ in range(3):  # there is none that it couldn't be moved to, or from
             to = three[(three.index(owner) + 1) % 3]
             done = len(answers)
-            moved = await operator.ask("move", channel="c:x", to=to.ready["name"])
+            moved = await operator.ask("move", channel="c:x", to=to.ready["name"], reason="a hot one")
             assert moved["from"] == owner.ready["name"]
 
             async def arrived():

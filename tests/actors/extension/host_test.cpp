@@ -168,6 +168,19 @@ TEST_CASE("moved by hand it lives where it was sent, and is found from everywher
   CHECK(*how == "no such node");
 }
 
+TEST_CASE("moved by hand to a node that came a moment ago") {
+  cluster_bench all(1, 5s);
+  auto& from = all.nodes[0];
+  from.ask_well("c:1", from.call("ann", "add"));
+  auto& to = all.nodes.emplace_back(all, "late", 5s);
+  std::optional<std::string> how;
+  from.it->move("c:1", to.uid, [&](const std::string& what) { how = what; });
+  REQUIRE(all.until([&] { return how.has_value(); }));
+  CHECK(*how == "");
+  REQUIRE(all.until([&] { return all.owners("c:1") == 1; }));
+  CHECK(&all.owner("c:1") == &to);
+}
+
 TEST_CASE("an answer that comes later reaches the node that asked") {
   cluster_bench all(2);
   auto& a = all.nodes[0];
