@@ -99,11 +99,9 @@ TEST_CASE("trouble: who leaves while the node enters its members again has left 
   REQUIRE(f.until([&] { return f.redis().number({"HLEN", prefix + "m:c"}) == 601; }));
   const auto before = inbox_of(f.redis(), "node-0");
   f.redis().ask({"DEL", prefix + "i:" + before});
-  // The ones that are still to be entered are those that the old inbox has.
-  REQUIRE(f.until([&] {
-    const auto left = f.redis().number({"HGET", prefix + "w:" + before, "c"});
-    return left > 0 && left < 600;
-  }));
+  // The ones that are still to be entered are those that the old inbox has; on a busy machine that may be none by
+  // now.
+  REQUIRE(f.until([&] { return f.redis().number({"HGET", prefix + "w:" + before, "c"}) < 600; }));
   f.on_loop(0, [&] {
     for (int i = 0; i < 600; ++i) f.node(0).leave("c", member(i), {});
   });
