@@ -139,6 +139,33 @@ void host::on_alive(std::vector<std::string> nodes) {
   with_.loops.on_each([this](runtime::loop& l) { on_loop_[l.index()]->alive_changed(); }, {});
 }
 
+// One question at a time: whoever comes meanwhile waits for the next one.
+void host::refresh(runtime::task then) {
+  {
+    const std::lock_guard locked(lock_);
+    refreshed_.push_back(std::move(then));
+    if (std::exchange(refreshing_, true)) return;
+  }
+  ask_alive();
+}
+
+void host::ask_alive() {
+  auto all = std::make_shared<std::vector<runtime::task>>();
+  {
+    const std::lock_guard locked(lock_);
+    all->swap(refreshed_);
+    if (all->empty()) refreshing_ = false;
+  }
+  if (all->empty()) return;
+  with_.others->alive([this, all](std::optional<std::vector<std::string>> nodes) {
+    with_.loops.at(0).post([this, all, nodes = std::move(nodes)]() mutable {
+      if (nodes) on_alive(std::move(*nodes));
+      for (auto& each : *all) each();
+      ask_alive();
+    });
+  });
+}
+
 // Every node looks, and asks the one that should have it; the lease decides.
 void host::rescue(const std::vector<std::string>& channels) {
   std::shared_ptr<const config::settings> settings;
@@ -241,8 +268,8 @@ void host::move(const std::string& channel, const std::string& to_uid, std::func
   if (to_uid == with_.uid || alive(to_uid)) return go();
   if (!with_.others) return answer("no such node");
   // It may have come since the last tick.
-  with_.others->alive([to_uid, go, answer](const std::optional<std::vector<std::string>>& nodes) {
-    if (nodes && std::find(nodes->begin(), nodes->end(), to_uid) != nodes->end())
+  refresh([this, to_uid, go, answer] {
+    if (alive(to_uid))
       go();
     else
       answer("no such node");

@@ -117,6 +117,9 @@ private:
   [[nodiscard]] bool alive(const std::string& uid) const;
   void everywhere(bool to_others, runtime::task done);
   void on_alive(std::vector<std::string> nodes);
+  /// Asks again who is alive; `then` on loop 0 when a list came that was asked for after the call, or can't be had.
+  void refresh(runtime::task then);
+  void ask_alive();
   void look();
   void rescue(const std::vector<std::string>& channels);
   void not_now(const std::string& channel, milliseconds lease);
@@ -126,7 +129,9 @@ private:
   std::unique_ptr<aside_pool> asides_;
   std::unique_ptr<look_again> next_look_;
   mutable std::mutex lock_;
-  std::vector<std::string> alive_; ///< guarded; sorted
+  std::vector<std::string> alive_;       ///< guarded; sorted
+  std::vector<runtime::task> refreshed_; ///< guarded; wait for the next list
+  bool refreshing_ = false;              ///< guarded
   std::atomic<bool> draining_{false}, ending_{false};
 };
 

@@ -42,7 +42,9 @@ void loop_host::forget_if_unused(const std::string& channel) {
   const auto at = posts_.find(channel);
   if (at == posts_.end()) return;
   const auto& p = at->second;
-  if (p.queue.empty() && p.members.empty() && !p.here && p.debts.empty() && !p.asking && !p.moved) posts_.erase(at);
+  if (p.queue.empty() && p.members.empty() && !p.here && p.debts.empty() && !p.asking && !p.moved &&
+      p.given_until == clock::time_point{})
+    posts_.erase(at);
 }
 
 // -- commands of this node
@@ -182,11 +184,12 @@ void loop_host::on_alarm() {
   const auto now = home_.now();
   std::vector<std::string> all;
   for (const auto& [channel, p] : posts_)
-    if (!p.queue.empty()) all.push_back(channel);
+    if (!p.queue.empty() || p.given_until != clock::time_point{}) all.push_back(channel);
   for (const auto& channel : all) {
     const auto at = posts_.find(channel);
     if (at == posts_.end()) continue;
     auto& p = at->second;
+    if (p.given_until <= now) p.given_until = {};
     for (std::size_t i = 0; i < p.queue.size();) {
       if (p.queue[i].until > now) {
         ++i;

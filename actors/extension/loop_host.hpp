@@ -91,6 +91,7 @@ private:
     clock::time_point pause_until{};
     std::string move_to;
     std::function<void(std::string)> moved;
+    clock::time_point given_until{}; ///< to `move_to`: until then this node doesn't take it back
   };
   struct alarm;
 
@@ -121,6 +122,8 @@ private:
   void tell(std::string about, const std::string& node, std::string body);
   void run_errand(const std::string& about);
   void run_errands();
+  /// Who is there of the channel, on each node that is alive now.
+  void ask_rosters(cell& of);
   void check_members(cell& of, const std::string& node, const roster_body& there);
   void on_alarm();
   void rest();

@@ -94,6 +94,7 @@ void loop_host::ended(cell& which, cell_end how, const std::string& holder) {
     const auto moved = std::exchange(p.moved, nullptr);
     if (how == cell_end::left) {
       p.owner = p.move_to;
+      p.given_until = home_.now() + move_time;
       ask_body wake;
       wake.what = ask_body::kind::wake;
       wake.channel = p.channel;
@@ -109,7 +110,10 @@ void loop_host::ended(cell& which, cell_end how, const std::string& holder) {
   case cell_end::elsewhere:
     p.owner = holder;
     pay_all(p, replies_body::state_of::moved, holder);
-    if (!node_.alive(holder)) pump_later(p, short_pause);
+    if (!node_.alive(holder)) {
+      node_.refresh([] {});
+      pump_later(p, short_pause);
+    }
     break;
   case cell_end::lost:
     pay_all(p, replies_body::state_of::again, {});
@@ -159,6 +163,20 @@ void loop_host::began(cell& which) {
     alive_changed();
     return;
   }
+  // A node that came since the last tick may have members too, and isn't gone because it isn't known here yet.
+  node_.refresh([this, living = std::weak_ptr(living_), channel, number = which.number()] {
+    home_.post([this, living, channel, number] {
+      const auto here = living.lock();
+      if (!here || !*here) return;
+      const auto at = posts_.find(channel);
+      if (at != posts_.end() && at->second.here && at->second.here->number() == number)
+        ask_rosters(*at->second.here);
+    });
+  });
+}
+
+void loop_host::ask_rosters(cell& of) {
+  const auto& channel = of.channel();
   ask_body body;
   body.what = ask_body::kind::roster;
   body.channel = channel;
@@ -170,18 +188,19 @@ void loop_host::began(cell& which) {
   }
   for (const auto& node : nodes) {
     if (node == node_.with_.uid) continue;
-    node_.with_.others->ask(
-        node, write(body), ask_timeout,
-        [this, living = std::weak_ptr(living_), channel, number = which.number(), node](auto got) {
-          home_.post([this, living, channel, number, node, got = std::move(got)] {
-            const auto here = living.lock();
-            if (!here || !*here || !got) return;
-            const auto at = posts_.find(channel);
-            const auto there = read_roster(*got);
-            if (at == posts_.end() || !there || !at->second.here || at->second.here->number() != number) return;
-            check_members(*at->second.here, node, *there);
-          });
-        });
+    node_.with_.others->ask(node, write(body), ask_timeout,
+                            [this, living = std::weak_ptr(living_), channel, number = of.number(), node](auto got) {
+                              home_.post([this, living, channel, number, node, got = std::move(got)] {
+                                const auto here = living.lock();
+                                if (!here || !*here || !got) return;
+                                const auto at = posts_.find(channel);
+                                const auto there = read_roster(*got);
+                                if (at == posts_.end() || !there || !at->second.here ||
+                                    at->second.here->number() != number)
+                                  return;
+                                check_members(*at->second.here, node, *there);
+                              });
+                            });
   }
   alive_changed();
 }

@@ -69,7 +69,8 @@ void loop_host::on_answered(const std::string& channel, const std::string& owner
     break;
   case replies_body::state_of::moved:
     again(p);
-    // Who has it may be gone: its lease has to run out first.
+    // Who has it may be gone: its lease has to run out first. Or it has just come.
+    if (!node_.alive(got->holder)) node_.refresh([] {});
     if (got->holder == p.owner || got->holder == owner || !node_.alive(got->holder)) pump_later(p, short_pause);
     p.owner = got->holder;
     pump(p);
@@ -144,6 +145,9 @@ void loop_host::asked(ask_body what, std::function<void(std::string)> respond) {
     return respond({});
   }
   auto& p = post_of(what.channel);
+  // What was on its way here when the actor was given away must not bring it back.
+  if (!p.here && home_.now() < p.given_until && node_.alive(p.move_to))
+    return respond(write(replies_body{replies_body::state_of::moved, p.move_to, {}}));
   if (!p.here && (node_.draining_ || !make_cell(p))) {
     const auto to = node_.preferred(what.channel);
     respond(

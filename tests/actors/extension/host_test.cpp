@@ -168,6 +168,31 @@ TEST_CASE("moved by hand it lives where it was sent, and is found from everywher
   CHECK(*how == "no such node");
 }
 
+TEST_CASE("moved by hand while all call it: what is on its way to where it was doesn't bring it back") {
+  cluster_bench all(3, 5s);
+  all.nodes[0].ask_well("c:1", all.nodes[0].call("ann", "add"));
+  std::size_t called = 1;
+  for (int round = 0; round < 5; ++round) {
+    auto& from = all.owner("c:1");
+    auto& to = all.nodes[&from == &all.nodes[1] ? 2 : 1];
+    std::optional<std::string> how;
+    from.it->move("c:1", to.uid, [&](const std::string& what) { how = what; });
+    REQUIRE(all.until([&] {
+      for (auto& each : all.nodes) each.submit("c:1", each.call("ann", "add"));
+      called += all.nodes.size();
+      return how.has_value();
+    }));
+    CHECK(*how == "");
+    REQUIRE(all.until([&] {
+      std::size_t answered = 0;
+      for (auto& each : all.nodes) answered += each.answers.size();
+      return answered == called;
+    }));
+    CHECK(&all.owner("c:1") == &to);
+  }
+  CHECK(all.nodes[0].ask_well("c:1", all.nodes[0].call("ann", "get")).what.data == json::write("n", called));
+}
+
 TEST_CASE("moved by hand to a node that came a moment ago") {
   cluster_bench all(1, 5s);
   auto& from = all.nodes[0];
@@ -179,6 +204,35 @@ TEST_CASE("moved by hand to a node that came a moment ago") {
   CHECK(*how == "");
   REQUIRE(all.until([&] { return all.owners("c:1") == 1; }));
   CHECK(&all.owner("c:1") == &to);
+}
+
+TEST_CASE("an actor begins where a node isn't known yet: its members are") {
+  cluster_bench all(2, 5s);
+  std::string channel;
+  for (int i = 0; channel.empty(); ++i)
+    if (all.nodes[0].it->preferred("c:" + std::to_string(i)) == all.nodes[1].uid)
+      channel = "c:" + std::to_string(i);
+  auto& to = all.nodes[0];
+  to.subscribe(channel, "ann");
+  auto& from = all.owner(channel);
+  REQUIRE(&from == &all.nodes[1]);
+  to.ticked = std::chrono::steady_clock::now() + 1h; // it hears of nobody by itself
+  auto& late = all.nodes.emplace_back(all, "late", 5s);
+  late.subscribe(channel, "bob");
+  to.plane.subscribe(channel, {10, 1h}, nullptr);
+  std::optional<std::string> how;
+  from.it->move(channel, to.uid, [&](const std::string& what) { how = what; });
+  REQUIRE(all.until([&] { return how.has_value(); }));
+  CHECK(*how == "");
+  CHECK(late.ask_well(channel, late.call("bob", "add")).what.code == 0);
+  REQUIRE(all.until([&] { return all.asked["late"] > 0; })); // who is there
+  CHECK(late.ask_well(channel, late.call("bob", "add")).what.code == 0);
+  REQUIRE(&all.owner(channel) == &to);
+  std::size_t members = 0;
+  to.it->list([&](const std::vector<actor_figures>& list) { members = list.at(0).members; });
+  for (int i = 0; i < 4; ++i) all.turn();
+  CHECK(members == 2);
+  CHECK(to.heard[channel] == std::vector<std::string>{R"({"n":1})", R"({"n":2})"});
 }
 
 TEST_CASE("an answer that comes later reaches the node that asked") {
