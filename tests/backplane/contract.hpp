@@ -6,6 +6,7 @@
 
 #include "tests/backplane/contract_actors.hpp"
 #include "tests/backplane/contract_fixture.hpp"
+#include "tests/backplane/contract_keys.hpp"
 #include "tests/backplane/contract_log.hpp"
 #include "tests/backplane/contract_notices.hpp"
 #include "tests/backplane/contract_peers.hpp"
