@@ -229,7 +229,7 @@ TEST_CASE("an actor begins where a node isn't known yet: its members are") {
   CHECK(late.ask_well(channel, late.call("bob", "add")).what.code == 0);
   REQUIRE(&all.owner(channel) == &to);
   std::size_t members = 0;
-  to.it->list([&](const std::vector<actor_figures>& list) { members = list.at(0).members; });
+  to.it->list(10, [&](const std::vector<actor_figures>& list, std::size_t) { members = list.at(0).members; });
   for (int i = 0; i < 4; ++i) all.turn();
   CHECK(members == 2);
   CHECK(to.heard[channel] == std::vector<std::string>{R"({"n":1})", R"({"n":2})"});
