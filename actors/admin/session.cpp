@@ -338,7 +338,7 @@ void session::on_timer() {
   }
   if (now >= look_at_) {
     look_at_ = clock::time_point::max();
-    if (!reader_.goes_on(now, socket_.waiting(), socket_.sent())) {
+    if (!attention_.goes_on(now, socket_.waiting(), socket_.sent())) {
       if (!gone_) socket_.drop(); // leads to on_gone
       return;
     }

@@ -1,10 +1,10 @@
 #pragma once
 // One admin client: who it is, what it has asked for, what it watches. On its socket's loop.
 
+#include "actors/admin/attention.hpp"
 #include "actors/admin/fwd.hpp"
 #include "actors/admin/office.hpp"
 #include "actors/admin/places.hpp"
-#include "actors/admin/reading.hpp"
 #include "transport/message_socket.hpp"
 
 #include <chrono>
@@ -101,7 +101,7 @@ private:
   std::map<std::uint64_t, watch> watches_;
   std::size_t under_way_ = 0;
   clock::time_point ping_at_;
-  reading reader_;
+  attention attention_;
   clock::time_point look_at_ = clock::time_point::max(); ///< when to see whether what was sent is read
   bool signed_in_ = false;
   bool gone_ = false;

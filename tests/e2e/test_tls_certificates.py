@@ -49,8 +49,8 @@ async def test_sighup_swaps_the_certificate(secure, authority, wire):
         assert "the one before stays" in node.log().splitlines()[-1]
         assert await shown() == second
     await inside.call("unsubscribe", channel="chat:still here")
-    assert "listen.tls.certificate: found no certificate" in node.log()
-    assert "listen.tls.key: found another key" in node.log()
+    assert 'key="listen.tls.certificate" found="no certificate' in node.log()
+    assert 'key="listen.tls.key" found="another key' in node.log()
 
 
 def test_check_tells_of_a_bad_certificate_and_the_node_does_not_start(authority, tmp_path):

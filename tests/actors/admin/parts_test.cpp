@@ -1,11 +1,11 @@
 // The pure parts: pages, parameters, the gate, quantiles.
 
+#include "actors/admin/attention.hpp"
 #include "actors/admin/gate.hpp"
 #include "actors/admin/pages.hpp"
 #include "actors/admin/params.hpp"
 #include "actors/admin/pattern.hpp"
 #include "actors/admin/places.hpp"
-#include "actors/admin/reading.hpp"
 #include "actors/admin/recorder.hpp"
 #include "actors/channel/traffic.hpp"
 #include "actors/connection/library_names.hpp"
@@ -72,23 +72,23 @@ TEST_CASE("strangers have places apart, few for each address") {
 }
 
 TEST_CASE("who reads is never taken for one who doesn't, whenever it is looked") {
-  const auto start = reading::time_point{} + 1h;
+  const auto start = attention::time_point{} + 1h;
   SUBCASE("each look finds the next answer, just written") {
-    reading r;
+    attention r;
     for (int i = 0; i < 60; ++i) CHECK(r.goes_on(start + 1s * i, 1000, 1000U * static_cast<unsigned>(i)));
   }
   SUBCASE("nothing leaves") {
-    reading r;
+    attention r;
     for (int i = 0; i < 10; ++i) CHECK(r.goes_on(start + 1s * i, 1000, 0));
     CHECK_FALSE(r.goes_on(start + 10s, 1000, 0));
   }
   SUBCASE("a little leaves, and more comes") {
-    reading r;
+    attention r;
     for (int i = 0; i < 10; ++i) CHECK(r.goes_on(start + 1s * i, 5000, static_cast<unsigned>(i)));
     CHECK_FALSE(r.goes_on(start + 10s, 5000, 10));
   }
   SUBCASE("it begins anew once all has left") {
-    reading r;
+    attention r;
     CHECK(r.goes_on(start, 1000, 0));
     CHECK(r.goes_on(start + 9s, 0, 1000));
     CHECK(r.goes_on(start + 11s, 10, 1000));

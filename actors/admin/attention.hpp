@@ -8,7 +8,7 @@
 namespace plexus::admin {
 
 /// Looked at now and then while something waits for the peer.
-class reading {
+class attention {
 public:
   using time_point = std::chrono::steady_clock::time_point;
   static constexpr std::chrono::seconds longest_silence{10};
