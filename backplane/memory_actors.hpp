@@ -1,5 +1,6 @@
 #pragma once
-// What is kept of the channel actors of one process. Pure: time is an argument. Leases are `memory_leases`' business.
+// What is kept of the channel actors of one process. Pure: time is an argument. Leases are `memory_leases`'
+// business.
 
 #include "backplane/backplane.hpp"
 
@@ -17,8 +18,8 @@ public:
     std::uint64_t sequence = 0;
     std::string snapshot;
     std::vector<std::string> log;
-    bool owned = false;         ///< claimed and not given back
-    milliseconds life{0};       ///< 0: for ever
+    bool owned = false;   ///< claimed and not given back
+    milliseconds life{0}; ///< 0: for ever
     milliseconds lives_until{0};
     milliseconds wanted_at{0}; ///< given back, but somebody should have it from then on
   };

@@ -98,8 +98,8 @@ public:
     act(leases_);
   }
 
-  /// Runs `act` on what is kept of actors and the leases, under both locks; a step on the actor's channel may be made
-  /// inside.
+  /// Runs `act` on what is kept of actors and the leases, under both locks; a step on the actor's channel may be
+  /// made inside.
   template <class Act>
   void with_actors(const Act& act) {
     const std::scoped_lock locked(actors_lock_, leases_lock_);

@@ -38,8 +38,9 @@ const counter proxy_headers_refused{"plexus_proxy_headers_refused_total",
                                     "Connections of trusted proxies closed for lack of a good PROXY header."};
 const counter connects_limited{"plexus_connects_limited_total",
                                "Connects refused by listen.connects_per_second_per_address."};
-const counter service_sockets_dropped{"plexus_admin_sockets_dropped_total",
-                                      "Admin WebSockets closed because they did not read, or gave no sign of life."};
+const counter service_sockets_dropped{
+    "plexus_admin_sockets_dropped_total",
+    "Admin WebSockets closed because they did not read, or gave no sign of life."};
 const counter emulated{"plexus_emulation_requests_total",
                        "Requests to /emulation, by what became of them; refused: not a message at all.",
                        "result",

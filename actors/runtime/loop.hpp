@@ -4,7 +4,8 @@
 // shows what that is worth).
 //
 // A turn: completed I/O and the inbox, timers, runnable actors, round after round within a budget; then the flush
-// hooks; then a slice of what can wait, and the hooks once more behind it; then sleep. Everything on a loop runs on its one thread and needs no locks.
+// hooks; then a slice of what can wait, and the hooks once more behind it; then sleep. Everything on a loop runs on
+// its one thread and needs no locks.
 
 #include "actors/runtime/handler_times.hpp"
 #include "actors/runtime/poller.hpp"
@@ -61,7 +62,8 @@ public:
   void patiently(task work) { patient_.push_back(std::move(work)); }
   /// Arms `t`; the loop wakes for it. Loop's thread only.
   void arm(timer& t, clock::time_point due) { timers_.arm(t, due); }
-  /// Called at the end of every turn, and once more behind what could wait, for as long as the loop lives. Before the start only.
+  /// Called at the end of every turn, and once more behind what could wait, for as long as the loop lives. Before
+  /// the start only.
   void at_turn_end(std::function<void()> hook) { flush_hooks_.push_back(std::move(hook)); }
 
   /// True on the thread that runs this loop. A loop that has not been started belongs to who built it.

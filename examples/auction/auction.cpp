@@ -62,8 +62,8 @@ void auction::on_timer(std::string_view name) {
 
 std::string auction::lot() const {
   constexpr const char* names[] = {"waiting", "open", "sold"};
-  return json::write("phase", names[static_cast<int>(phase_)], "price", price_, "leader", leader_, "bids", bids_, "end",
-                     end_.time_since_epoch().count());
+  return json::write("phase", names[static_cast<int>(phase_)], "price", price_, "leader", leader_, "bids", bids_,
+                     "end", end_.time_since_epoch().count());
 }
 
 PLEXUS_PLUGIN(plugin) {

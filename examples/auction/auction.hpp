@@ -1,6 +1,6 @@
 #pragma once
-// One lot: the highest bid when the time is over has it. A bid in the last seconds moves the end, so that nobody wins by
-// being late.
+// One lot: the highest bid when the time is over has it. A bid in the last seconds moves the end, so that nobody
+// wins by being late.
 
 #include <plexus/channel_actor.hpp>
 

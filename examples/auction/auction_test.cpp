@@ -30,7 +30,8 @@ static void bids_count_once_and_only_higher_ones() {
   CHECK(lot.call("ann", "bid", R"({"amount":10})").code == 409);
   CHECK(lot.call("ann", "bid", R"({"amount":12})", "first"));
   CHECK(lot.call("bob", "bid", R"({"amount":15})"));
-  CHECK(field(lot.call("ann", "bid", R"({"amount":12})", "first").data, "price") == "12"); // answered again, not run
+  CHECK(field(lot.call("ann", "bid", R"({"amount":12})", "first").data, "price") ==
+        "12"); // answered again, not run
   CHECK(field(lot.call("ann", "show").data, "bids") == "2");
   CHECK(lot.call("ann", "bid", "{}").code == 107);
 }

@@ -44,7 +44,8 @@ void game::on_publication(plexus::publishing& p) {
 }
 
 void game::on_timer(std::string_view) {
-  const auto seconds = std::chrono::duration<double>(std::min<plexus::milliseconds>(now() - last_, 4 * tick)).count();
+  const auto seconds =
+      std::chrono::duration<double>(std::min<plexus::milliseconds>(now() - last_, 4 * tick)).count();
   last_ = now();
   if (players_.empty()) return cancel_timer("tick");
   std::string all = "{\"players\":{";

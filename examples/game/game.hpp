@@ -1,7 +1,8 @@
 #pragma once
-// A room in which players move: 30 times a second everybody gets where everybody is. The clients say where they want to
-// go; the room alone decides where they are. Positions are worth nothing a moment later, so nothing of them is kept: the
-// namespace delivers the latest only, and after its node's death the room begins with those who are still there.
+// A room in which players move: 30 times a second everybody gets where everybody is. The clients say where they
+// want to go; the room alone decides where they are. Positions are worth nothing a moment later, so nothing of them
+// is kept: the namespace delivers the latest only, and after its node's death the room begins with those who are
+// still there.
 
 #include <plexus/channel_actor.hpp>
 

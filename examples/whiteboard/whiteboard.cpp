@@ -4,8 +4,8 @@
 
 namespace json = plexus::json;
 
-// A change is what the clients get too: {"op":"put","id":"..","by":"..","shape":{..},"v":7}, or "drop", or "clear". Of two
-// that change one stroke at once the later one holds: they come here one after the other.
+// A change is what the clients get too: {"op":"put","id":"..","by":"..","shape":{..},"v":7}, or "drop", or "clear".
+// Of two that change one stroke at once the later one holds: they come here one after the other.
 void whiteboard::apply(std::string_view change) {
   const json::object what(change);
   const auto op = what.string("op");

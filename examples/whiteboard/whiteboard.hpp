@@ -1,6 +1,7 @@
 #pragma once
-// A shared drawing. Everybody draws strokes and moves them; whoever comes gets the whole board, and after that only what
-// changes. The board may grow large, so it keeps its changes and not itself: `apply` alone touches the strokes.
+// A shared drawing. Everybody draws strokes and moves them; whoever comes gets the whole board, and after that only
+// what changes. The board may grow large, so it keeps its changes and not itself: `apply` alone touches the
+// strokes.
 
 #include <plexus/channel_actor.hpp>
 

@@ -26,7 +26,9 @@ int main() {
   CHECK(board.call("bob", "put", R"({"id":"b"})").code == 107);
   CHECK(board.published().size() == 3);
   const auto whole = board.subscribe("carl").data;
-  CHECK(whole == R"({"v":3,"strokes":[{"id":"a","by":"bob","shape":[3],"v":2},{"id":"b","by":"bob","shape":{"x":"}"},"v":3}]})");
+  CHECK(
+      whole ==
+      R"({"v":3,"strokes":[{"id":"a","by":"bob","shape":[3],"v":2},{"id":"b","by":"bob","shape":{"x":"}"},"v":3}]})");
   board.publish("ann", "[5,6]");
   const auto pointer = board.publications();
   CHECK(pointer.size() == 1);

@@ -1,15 +1,16 @@
 #pragma once
 // A channel with behaviour. Derive from `channel_actor`, override the handlers you need, name your members in
-// PLEXUS_STATE, register the class under a name, and give a namespace `"actor": "NAME"`. docs/channel-actors.md begins
-// with one in ten minutes.
+// PLEXUS_STATE, register the class under a name, and give a namespace `"actor": "NAME"`. docs/channel-actors.md
+// begins with one in ten minutes.
 //
-// Each channel of such a namespace has one object of your class, on one node of the cluster. Its handlers run one at a
-// time, so it needs no locks; the thread is shared with other channels, so a handler must not wait for anything.
+// Each channel of such a namespace has one object of your class, on one node of the cluster. Its handlers run one
+// at a time, so it needs no locks; the thread is shared with other channels, so a handler must not wait for
+// anything.
 //
-// A handler is all or nothing. What it does to the state, publishes, answers and sets is collected and written in one
-// step; only then does anybody hear of it. If it throws, nothing of that has happened, and the object is made anew from
-// the state before. The same happens when its node dies: another node makes the object from what was written. So an
-// actor never sees half of a command, and a member that isn't in PLEXUS_STATE is lost now and then.
+// A handler is all or nothing. What it does to the state, publishes, answers and sets is collected and written in
+// one step; only then does anybody hear of it. If it throws, nothing of that has happened, and the object is made
+// anew from the state before. The same happens when its node dies: another node makes the object from what was
+// written. So an actor never sees half of a command, and a member that isn't in PLEXUS_STATE is lost now and then.
 
 #include <plexus/plugin.hpp>
 #include <plexus/state.hpp>
@@ -110,8 +111,8 @@ public:
   /// No such verb: error 108. What a call that nobody answers gets too.
   void unknown() { refuse(108, "not available"); }
   /// The answer comes later: `channel_actor::answer` with this ticket, from any handler. Its node gives the
-  /// caller error 100 when that takes longer than a lease and five seconds; keep the ticket in the state. The same call
-  /// with the same idempotency key waits for the same answer.
+  /// caller error 100 when that takes longer than a lease and five seconds; keep the ticket in the state. The same
+  /// call with the same idempotency key waits for the same answer.
   [[nodiscard]] std::string answer_later() {
     later_ = true;
     return std::string(ticket_);
@@ -178,8 +179,8 @@ protected:
 
 } // namespace detail
 
-/// Base of your class. Made and destroyed by the engine, on one thread at a time; its constructor can't do anything but
-/// initialise members. `noexcept` nowhere: any handler may throw.
+/// Base of your class. Made and destroyed by the engine, on one thread at a time; its constructor can't do anything
+/// but initialise members. `noexcept` nowhere: any handler may throw.
 class channel_actor {
 public:
   channel_actor() = default;
@@ -206,8 +207,8 @@ public:
   virtual void on_unsubscribe(const member&, end_reason) {}
   /// A user's first subscription began. An anonymous client is a user of its own.
   virtual void on_join(const member&) {}
-  /// A user's last subscription ended. After an unclean end, only when the namespace's `presence_grace` is over and the
-  /// user hasn't come back.
+  /// A user's last subscription ended. After an unclean end, only when the namespace's `presence_grace` is over and
+  /// the user hasn't come back.
   virtual void on_leave(const member&) {}
   virtual void on_publication(publishing&) {}
   virtual void on_call(call& c) { c.unknown(); }
@@ -218,8 +219,8 @@ public:
   virtual void apply(std::string_view /*change*/) {}
   [[nodiscard]] virtual bool logs_changes() const noexcept { return false; }
 
-  /// What inspection shows of the state (the admin page, `plexus admin actor`): JSON text of your choice, up to 64 kB;
-  /// empty: nothing. Called between two handlers, and only while an operator looks. Leave secrets out.
+  /// What inspection shows of the state (the admin page, `plexus admin actor`): JSON text of your choice, up to 64
+  /// kB; empty: nothing. Called between two handlers, and only while an operator looks. Leave secrets out.
   [[nodiscard]] virtual std::string inspect() const { return {}; }
 
   // For whoever runs the actor.
@@ -241,9 +242,11 @@ protected:
   /// The same, but it isn't kept in the channel's history: for what is soon outdated.
   void publish_passing(std::string data) { here().publish(std::move(data), {}, false); }
 
-  /// Calls `on_timer(name)` once, at `now() + after` or as soon as the actor runs somewhere. Replaces the timer of that
-  /// name. Kept with the state.
-  void set_timer(std::string name, milliseconds after) { here().set_timer(std::move(name), after, milliseconds{0}); }
+  /// Calls `on_timer(name)` once, at `now() + after` or as soon as the actor runs somewhere. Replaces the timer of
+  /// that name. Kept with the state.
+  void set_timer(std::string name, milliseconds after) {
+    here().set_timer(std::move(name), after, milliseconds{0});
+  }
   /// Again and again. Times that were missed are left out.
   void set_interval(std::string name, milliseconds every) { here().set_timer(std::move(name), every, every); }
   void cancel_timer(std::string_view name) { here().cancel_timer(name); }
@@ -259,15 +262,15 @@ protected:
     here().answer(ticket, code == 0 ? 100 : code, std::move(message));
   }
 
-  /// Runs `work` on another thread, where it may wait (ask a database, call a service), then `on_aside` here. `work`
-  /// must not touch this object: it may be gone by then. Begins only once this handler's effects are written, and is
-  /// lost with the node: set a timer if it must be tried again.
+  /// Runs `work` on another thread, where it may wait (ask a database, call a service), then `on_aside` here.
+  /// `work` must not touch this object: it may be gone by then. Begins only once this handler's effects are
+  /// written, and is lost with the node: set a timer if it must be tried again.
   void run_aside(std::string name, std::function<std::string()> work) {
     here().run_aside(std::move(name), std::move(work));
   }
 
-  /// This channel needs no actor any more: the state and all timers are dropped after this handler. Its members stay
-  /// subscribed; the next command makes a new actor.
+  /// This channel needs no actor any more: the state and all timers are dropped after this handler. Its members
+  /// stay subscribed; the next command makes a new actor.
   void finish() { here().finish(); }
 
   /// One line in the node's log, with the channel's name.
@@ -282,9 +285,9 @@ private:
   detail::actor_context* context_ = nullptr;
 };
 
-/// For large states. The state changes in `apply` alone: handlers look at it, decide, and `record` what changes. Each
-/// change is written as it is; the whole state only now and then. `apply` must do the same every time: no clock, no
-/// chance, nothing but the state and the change.
+/// For large states. The state changes in `apply` alone: handlers look at it, decide, and `record` what changes.
+/// Each change is written as it is; the whole state only now and then. `apply` must do the same every time: no
+/// clock, no chance, nothing but the state and the change.
 class logged_channel_actor : public channel_actor {
 public:
   void apply(std::string_view change) override = 0;

@@ -1,11 +1,11 @@
 #pragma once
-// Hooks look at what clients ask, on the node where the client is, before the engine does it: to refuse it, change it
-// or add something to the answer. They have no state of their own in the cluster; where you need one, write a channel
-// actor (plexus/channel_actor.hpp).
+// Hooks look at what clients ask, on the node where the client is, before the engine does it: to refuse it, change
+// it or add something to the answer. They have no state of their own in the cluster; where you need one, write a
+// channel actor (plexus/channel_actor.hpp).
 //
-// One object of your class serves a node. Its functions are called on the loops' threads, several at once: they must be
-// safe for that, and must not wait for anything. One that throws refuses what was asked with error 100 (a join or leave
-// goes on), is counted and logged.
+// One object of your class serves a node. Its functions are called on the loops' threads, several at once: they
+// must be safe for that, and must not wait for anything. One that throws refuses what was asked with error 100 (a
+// join or leave goes on), is counted and logged.
 //
 // Only what is overridden and registered is called: a node without hooks pays nothing, and none is called for each
 // subscriber of a publication.
@@ -26,14 +26,14 @@ struct caller {
   std::string_view info; ///< JSON text or empty
 };
 
-/// A client connects; its token is good. Refused, the connection is closed with the code (3000 to 4999, docs/what-happens-when.md;
-/// else 3507 is taken).
+/// A client connects; its token is good. Refused, the connection is closed with the code (3000 to 4999,
+/// docs/what-happens-when.md; else 3507 is taken).
 struct connecting : request {
   std::string user; ///< of the token; may be changed
   std::string info; ///< JSON text or empty, what others see; may be changed
   std::string_view data;
-  std::string reply{};                    ///< JSON text for the connect reply
-  std::vector<std::string> channels{};    ///< subscribed by the server, beside those of the token
+  std::string reply{};                 ///< JSON text for the connect reply
+  std::vector<std::string> channels{}; ///< subscribed by the server, beside those of the token
 };
 /// A client subscribes by itself; it has the right to. A channel's actor is asked afterwards.
 struct entering : request {
@@ -49,8 +49,8 @@ struct sending : request {
   std::string data; ///< may be changed; JSON text unless `binary`
   bool binary = false;
 };
-/// An RPC of a method that isn't the engine's. Answered here, it goes no further; else it goes to the channel actor that
-/// it names.
+/// An RPC of a method that isn't the engine's. Answered here, it goes no further; else it goes to the channel actor
+/// that it names.
 struct asking : request {
   caller who;
   std::string_view method;

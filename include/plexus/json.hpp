@@ -1,6 +1,6 @@
 #pragma once
-// The little JSON that most actors need: reading the fields of an object, writing one. Where you need more, use a JSON
-// library in your `.cpp`; payloads are plain text here.
+// The little JSON that most actors need: reading the fields of an object, writing one. Where you need more, use a
+// JSON library in your `.cpp`; payloads are plain text here.
 //
 //   plexus::json::object bid(c.data);
 //   auto amount = bid.integer("amount");          // std::optional<std::int64_t>
@@ -111,7 +111,9 @@ public:
       if (i->first == name) return i->second;
     return std::nullopt;
   }
-  [[nodiscard]] std::optional<std::int64_t> integer(std::string_view name) const { return number<std::int64_t>(name); }
+  [[nodiscard]] std::optional<std::int64_t> integer(std::string_view name) const {
+    return number<std::int64_t>(name);
+  }
   [[nodiscard]] std::optional<double> real(std::string_view name) const { return number<double>(name); }
   [[nodiscard]] std::optional<bool> boolean(std::string_view name) const {
     const auto text = find(name);

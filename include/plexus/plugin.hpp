@@ -6,9 +6,9 @@
 //     plugin.hooks<my_hooks>();
 //   }
 //
-// Build it as a MODULE library that links `plexus::plugin` (find_package(plexus)), and name it in the configuration:
-// "plugins": ["./libauction.so"]. A plugin is built with the same compiler family and for the same interface as the
-// node; one that isn't is refused with a sentence that says both.
+// Build it as a MODULE library that links `plexus::plugin` (find_package(plexus)), and name it in the
+// configuration: "plugins": ["./libauction.so"]. A plugin is built with the same compiler family and for the same
+// interface as the node; one that isn't is refused with a sentence that says both.
 
 #include <plexus/version.hpp>
 
@@ -38,10 +38,10 @@ protected:
 
 /// Plain data, so that a node can read it of any version.
 struct plugin_info {
-  unsigned magic;         ///< plugin_magic
+  unsigned magic;            ///< plugin_magic
   unsigned interface_number; ///< PLEXUS_INTERFACE
-  const char* version;    ///< PLEXUS_VERSION
-  const char* compiled_by; ///< what has to be alike for C++ to fit together
+  const char* version;       ///< PLEXUS_VERSION
+  const char* compiled_by;   ///< what has to be alike for C++ to fit together
   void (*register_in)(registry&);
 };
 inline constexpr unsigned plugin_magic = 0x504c5831; // PLX1
@@ -62,7 +62,8 @@ inline constexpr unsigned plugin_magic = 0x504c5831; // PLX1
 #else
 #define PLEXUS_SANITIZED_TEXT ""
 #endif
-inline constexpr const char* compiled_by = PLEXUS_LIBRARY_TEXT ", C++ ABI " PLEXUS_TEXT_OF(__GXX_ABI_VERSION) PLEXUS_SANITIZED_TEXT;
+inline constexpr const char* compiled_by =
+    PLEXUS_LIBRARY_TEXT ", C++ ABI " PLEXUS_TEXT_OF(__GXX_ABI_VERSION) PLEXUS_SANITIZED_TEXT;
 
 } // namespace detail
 
@@ -71,8 +72,8 @@ class plugin {
 public:
   explicit plugin(detail::registry& to) : to_(to) {}
 
-  /// `Actor` derives from `channel_actor` and can be made without arguments. `name`: for the namespace option `actor` and
-  /// in front of its RPC methods; letters, digits, `_` and `-`. Each name once in a node.
+  /// `Actor` derives from `channel_actor` and can be made without arguments. `name`: for the namespace option
+  /// `actor` and in front of its RPC methods; letters, digits, `_` and `-`. Each name once in a node.
   template <class Actor>
   void actor(std::string_view name) {
     to_.add_actor(name, []() -> std::unique_ptr<channel_actor> { return std::make_unique<Actor>(); });
@@ -93,12 +94,12 @@ private:
 #define PLEXUS_PLUGIN(name)                                                                                        \
   static void plexus_register_all(::plexus::plugin&);                                                              \
   extern "C" __attribute__((visibility("default"))) const ::plexus::detail::plugin_info* plexus_plugin() {         \
-    static const ::plexus::detail::plugin_info info{                                                               \
-        ::plexus::detail::plugin_magic, PLEXUS_INTERFACE, PLEXUS_VERSION, ::plexus::detail::compiled_by,           \
-        [](::plexus::detail::registry& to) {                                                                       \
-          ::plexus::plugin all(to);                                                                                \
-          plexus_register_all(all);                                                                                \
-        }};                                                                                                        \
+    static const ::plexus::detail::plugin_info info{::plexus::detail::plugin_magic, PLEXUS_INTERFACE,              \
+                                                    PLEXUS_VERSION, ::plexus::detail::compiled_by,                 \
+                                                    [](::plexus::detail::registry& to) {                           \
+                                                      ::plexus::plugin all(to);                                    \
+                                                      plexus_register_all(all);                                    \
+                                                    }};                                                            \
     return &info;                                                                                                  \
   }                                                                                                                \
   static void plexus_register_all(::plexus::plugin& name)

@@ -12,7 +12,8 @@
 //
 // Bytes written by an older version of the class may be read: members that were added behind the others keep the
 // values they were made with, also in a class inside of it that has a `state`. Bytes of a newer version throw
-// `bad_state`, as does what doesn't fit; a member taken away, or put in front of another of the same kind, can't be seen.
+// `bad_state`, as does what doesn't fit; a member taken away, or put in front of another of the same kind, can't be
+// seen.
 
 #include <algorithm>
 #include <array>
@@ -46,7 +47,9 @@ struct any_archive {
 };
 
 template <class T>
-concept own_state = requires(T& t, any_archive& s) { t.state(s); };
+concept own_state = requires(T& t, any_archive& s) {
+  t.state(s);
+};
 template <class T>
 concept range_like = requires(T t) {
   typename T::value_type;
@@ -60,7 +63,9 @@ concept map_like = range_like<T> && requires {
   typename T::mapped_type;
 };
 template <class T>
-concept set_like = range_like<T> && !map_like<T> && requires { typename T::key_type; };
+concept set_like = range_like<T> && !map_like<T> && requires {
+  typename T::key_type;
+};
 
 } // namespace detail
 
@@ -100,12 +105,21 @@ private:
       out_.append(text);
     } else if constexpr (requires { value.time_since_epoch(); }) {
       put(value.time_since_epoch());
-    } else if constexpr (requires { typename T::period; value.count(); }) {
+    } else if constexpr (requires {
+                           typename T::period;
+                           value.count();
+                         }) {
       put(value.count());
-    } else if constexpr (requires { value.has_value(); *value; }) {
+    } else if constexpr (requires {
+                           value.has_value();
+                           *value;
+                         }) {
       put(value.has_value());
       if (value) put(*value);
-    } else if constexpr (requires { value.first; value.second; }) {
+    } else if constexpr (requires {
+                           value.first;
+                           value.second;
+                         }) {
       put(value.first);
       put(value.second);
     } else if constexpr (detail::own_state<T>) {
@@ -115,13 +129,14 @@ private:
       const_cast<T&>(value).state(*this);
       const auto end = out_.size();
       count(end - begin);
-      std::rotate(out_.begin() + static_cast<std::ptrdiff_t>(begin), out_.begin() + static_cast<std::ptrdiff_t>(end),
-                  out_.end());
+      std::rotate(out_.begin() + static_cast<std::ptrdiff_t>(begin),
+                  out_.begin() + static_cast<std::ptrdiff_t>(end), out_.end());
     } else if constexpr (detail::range_like<T>) {
       count(value.size());
       for (const auto& each : value) put(static_cast<const typename T::value_type&>(each));
     } else {
-      static_assert(detail::own_state<T>, "PLEXUS_STATE: give this type a member `template <class S> void state(S&)`");
+      static_assert(detail::own_state<T>,
+                    "PLEXUS_STATE: give this type a member `template <class S> void state(S&)`");
     }
   }
 
@@ -207,14 +222,23 @@ private:
       rest_.remove_prefix(n);
     } else if constexpr (requires { value.time_since_epoch(); }) {
       value = T(one<typename T::duration>());
-    } else if constexpr (requires { typename T::period; value.count(); }) {
+    } else if constexpr (requires {
+                           typename T::period;
+                           value.count();
+                         }) {
       value = T(one<typename T::rep>());
-    } else if constexpr (requires { value.has_value(); *value; }) {
+    } else if constexpr (requires {
+                           value.has_value();
+                           *value;
+                         }) {
       if (one<bool>())
         value = one<typename T::value_type>();
       else
         value.reset();
-    } else if constexpr (requires { value.first; value.second; }) {
+    } else if constexpr (requires {
+                           value.first;
+                           value.second;
+                         }) {
       get(value.first);
       get(value.second);
     } else if constexpr (detail::own_state<T>) {
@@ -236,7 +260,8 @@ private:
       value.clear();
       for (auto n = size(); n > 0; --n) value.push_back(one<typename T::value_type>());
     } else {
-      static_assert(detail::own_state<T>, "PLEXUS_STATE: give this type a member `template <class S> void state(S&)`");
+      static_assert(detail::own_state<T>,
+                    "PLEXUS_STATE: give this type a member `template <class S> void state(S&)`");
     }
   }
 
@@ -250,8 +275,12 @@ private:
 /// class.
 #define PLEXUS_STATE(...)                                                                                          \
 public:                                                                                                            \
-  void save(::plexus::state_writer& plexus_to) const override { plexus_to(__VA_ARGS__); }                          \
-  void load(::plexus::state_reader& plexus_from) override { plexus_from(__VA_ARGS__); }
+  void save(::plexus::state_writer& plexus_to) const override {                                                    \
+    plexus_to(__VA_ARGS__);                                                                                        \
+  }                                                                                                                \
+  void load(::plexus::state_reader& plexus_from) override {                                                        \
+    plexus_from(__VA_ARGS__);                                                                                      \
+  }
 
 /// For an actor that keeps nothing: it begins anew wherever it is started.
 #define PLEXUS_NO_STATE                                                                                            \

@@ -1,6 +1,6 @@
 #pragma once
-// Runs a channel actor in a unit test: no node, no network, a clock that stands until the test moves it. It is the same
-// code that runs it in a node. Link `plexus::testkit`.
+// Runs a channel actor in a unit test: no node, no network, a clock that stands until the test moves it. It is the
+// same code that runs it in a node. Link `plexus::testkit`.
 //
 //   plexus::testkit::channel room("auction:lot", plexus::testkit::of<auction>());
 //   room.subscribe("ann");
@@ -51,8 +51,8 @@ maker of() {
   return []() -> std::unique_ptr<channel_actor> { return std::make_unique<Actor>(); };
 }
 
-/// One channel with its actor. Users and clients are named by the test; a client belongs to the user whose name stands
-/// before a `/` ("ann/phone" and "ann/desk" are both ann).
+/// One channel with its actor. Users and clients are named by the test; a client belongs to the user whose name
+/// stands before a `/` ("ann/phone" and "ann/desk" are both ann).
 class channel {
 public:
   channel(std::string name, maker make, const options& with = {});
@@ -67,7 +67,8 @@ public:
   /// A client publishes; an empty name is the back end.
   result publish(std::string_view client, std::string_view data);
   /// With a key, the same call again is answered and not run.
-  result call(std::string_view client, std::string_view verb, std::string_view data = "{}", std::string_view key = {});
+  result call(std::string_view client, std::string_view verb, std::string_view data = "{}",
+              std::string_view key = {});
 
   /// The clock goes on; timers fire on the way.
   void advance(milliseconds by);
@@ -93,8 +94,8 @@ public:
   std::vector<std::string> failures();
   std::vector<std::string> logged();
   [[nodiscard]] const member_map& members() const;
-  /// `finish` was called by the last handler that ran. As in a node the next command makes a new actor, and those who
-  /// are subscribed join it.
+  /// `finish` was called by the last handler that ran. As in a node the next command makes a new actor, and those
+  /// who are subscribed join it.
   [[nodiscard]] bool finished() const;
   [[nodiscard]] std::size_t state_size() const;
 

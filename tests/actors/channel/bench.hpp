@@ -50,8 +50,8 @@ struct bench final : backplane::listener {
       plane(
           store, name, *this, [this](std::string_view, std::function<void()> work) { queue.push_back(work); },
           [this] { return now; }),
-      it(std::make_shared<plexus::channel::channel>(std::make_shared<const std::string>("chat:x"), options, loops, plane,
-                                            port)) {}
+      it(std::make_shared<plexus::channel::channel>(std::make_shared<const std::string>("chat:x"), options, loops,
+                                                    plane, port)) {}
 
   void published(const std::string&, protocol::publication_ptr what) override { it->on_published_elsewhere(what); }
   void presence_changed(const std::string&, const backplane::presence_change&) override {}
