@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 
 namespace plexus::transport {
 
@@ -45,5 +46,14 @@ struct segment {
   std::uint32_t to = 0;
   [[nodiscard]] std::size_t size() const noexcept { return to - from; }
 };
+
+/// All of `bytes` in a chunk of their own, counted.
+inline segment own_segment(std::string bytes) {
+  chunk_ptr own{new chunk};
+  own->bytes = std::move(bytes);
+  own->count();
+  const auto size = static_cast<std::uint32_t>(own->bytes.size());
+  return {std::move(own), 0, size};
+}
 
 } // namespace plexus::transport

@@ -29,10 +29,7 @@ void outbound::append(std::string_view bytes) {
       return;
     }
   }
-  chunk_ptr own{new chunk};
-  own->bytes.assign(bytes);
-  own->count();
-  queue_.push_back({std::move(own), 0, static_cast<std::uint32_t>(bytes.size())});
+  queue_.push_back(own_segment(std::string(bytes)));
 }
 
 void outbound::append(segment s) {
@@ -52,10 +49,7 @@ void outbound::set_mark() {
 }
 
 void outbound::insert_at_mark(std::string_view bytes) {
-  chunk_ptr own{new chunk};
-  own->bytes.assign(bytes);
-  own->count();
-  insert_at_mark({std::move(own), 0, static_cast<std::uint32_t>(bytes.size())});
+  insert_at_mark(own_segment(std::string(bytes)));
 }
 
 void outbound::insert_at_mark(segment s) {

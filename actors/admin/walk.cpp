@@ -68,7 +68,7 @@ void gathering::one_is_done() {
 void walk(const environment& env, std::vector<std::shared_ptr<walker>> walkers, runtime::task done) {
   auto all = std::make_shared<gathering>(env.loops, walkers.size(), std::move(done));
   for (unsigned i = 0; i < walkers.size(); ++i)
-    env.loops.at(i).post([by = way{*env.transports[i], std::move(walkers[i]), all, walk_clock::now()}]() mutable {
+    env.loops.at(i).post([by = way{*env.transports[i], std::move(walkers[i]), all, {}}]() mutable {
       by.last = walk_clock::now();
       go_on(std::move(by));
     });

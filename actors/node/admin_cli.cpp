@@ -1,5 +1,6 @@
 #include "actors/node/admin_cli.hpp"
 
+#include "actors/node/address_text.hpp"
 #include "actors/node/admin_client.hpp"
 #include "actors/node/admin_screen.hpp"
 #include "actors/protocol/errors.hpp"
@@ -35,7 +36,7 @@ std::string address_of(const config::settings& s) {
   auto reachable = [](const std::string& a) {
     if (a.empty() || a == "0.0.0.0") return std::string("127.0.0.1");
     if (a == "::") return std::string("[::1]");
-    return a.find(':') != std::string::npos ? "[" + a + "]" : a;
+    return before_port(a);
   };
   if (s.internal.on()) return "ws://" + reachable(s.internal.address) + ":" + std::to_string(s.internal.port);
   return (s.listen.tls_certificate.empty() ? "ws://" : "wss://") + reachable(s.listen.address) + ":" +

@@ -1,5 +1,7 @@
 #include "actors/node/health_command.hpp"
 
+#include "actors/node/address_text.hpp"
+
 #include <curl/curl.h>
 
 #include <memory>
@@ -17,7 +19,7 @@ std::size_t append(char* data, std::size_t, std::size_t size, void* to) {
 std::string reachable(const std::string& address) {
   if (address == "0.0.0.0" || address == "localhost") return "127.0.0.1";
   if (address == "::") return "[::1]";
-  return address.find(':') == std::string::npos ? address : "[" + address + "]";
+  return before_port(address);
 }
 
 } // namespace

@@ -1,6 +1,7 @@
 // Two nodes with one `node.name`: nothing breaks, but who asks for the name means either. The one that comes second
 // says so.
 
+#include "actors/node/address_text.hpp"
 #include "actors/node/parts.hpp"
 #include "actors/runtime/log.hpp"
 #include "actors/runtime/metrics.hpp"
@@ -22,9 +23,7 @@ const runtime::metrics::counter found{"plexus_cluster_namesakes_total",
 std::string address_of(const config::listen_section& listen, std::uint16_t port) {
   std::array<char, 256> host{};
   ::gethostname(host.data(), host.size() - 1);
-  const bool is_v6 = listen.address.find(':') != std::string::npos;
-  const auto at = is_v6 ? "[" + listen.address + "]" : listen.address;
-  return std::string(host.data()) + " " + at + ":" + std::to_string(port);
+  return std::string(host.data()) + " " + before_port(listen.address) + ":" + std::to_string(port);
 }
 
 } // namespace

@@ -8,6 +8,7 @@ import resource
 import pytest
 import pytest_asyncio
 
+from support.admin import CHANGES as WITH_INSPECTION, Admin
 from support.certificates import Authority
 from support.node import BASE, Node, merged
 from support.stream import HTTP_STREAM, Stream, connecting
@@ -127,6 +128,26 @@ async def stream():
     yield open_one
     for one in opened:
         one.close()
+
+
+@pytest_asyncio.fixture
+async def watched(plexus):
+    """A node that can be inspected."""
+    return await plexus(WITH_INSPECTION)
+
+
+@pytest_asyncio.fixture
+async def admin():
+    """Opens admin WebSockets, `await admin(node)`; closed in the end."""
+    opened = []
+
+    async def open_one(node, *args, **kwargs):
+        opened.append(await Admin.open(node, *args, **kwargs))
+        return opened[-1]
+
+    yield open_one
+    for one in opened:
+        await one.close()
 
 
 class Bystander:

@@ -5,33 +5,13 @@ import json
 import time
 
 import pytest
-import pytest_asyncio
-from support.admin import SECRET, Admin, seen
+from support.admin import seen
 from support.clients import client, subscribed
 from support.tokens import token
 from support.wire import Refused
 
-CHANGES = {"admin": {"secret": SECRET}}
 KEPT_LINES = 500  # of the log
 LONGEST_TURN = 0.05  # of a program that isn't optimised, on a machine that does other things too
-
-
-@pytest_asyncio.fixture
-async def watched(plexus):
-    return await plexus(CHANGES)
-
-
-@pytest_asyncio.fixture
-async def admin():
-    opened = []
-
-    async def open_one(node, *args, **kwargs):
-        opened.append(await Admin.open(node, *args, **kwargs))
-        return opened[-1]
-
-    yield open_one
-    for one in opened:
-        await one.close()
 
 
 # -- what it tells

@@ -6,32 +6,11 @@ import signal
 import time
 
 import pytest
-import pytest_asyncio
 import websockets
-from support.admin import SECRET, Admin, AdminError
+from support.admin import CHANGES, SECRET, Admin, AdminError
 from support.tokens import token
 from support.waiting import until
 from support.wire import Refused, Wire, http
-
-CHANGES = {"admin": {"secret": SECRET}}
-
-
-@pytest_asyncio.fixture
-async def watched(plexus):
-    return await plexus(CHANGES)
-
-
-@pytest_asyncio.fixture
-async def admin():
-    opened = []
-
-    async def open_one(node, *args, **kwargs):
-        opened.append(await Admin.open(node, *args, **kwargs))
-        return opened[-1]
-
-    yield open_one
-    for one in opened:
-        await one.close()
 
 
 # -- who may come in

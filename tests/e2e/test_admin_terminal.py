@@ -3,15 +3,9 @@
 import asyncio
 import json
 
-import pytest_asyncio
-from support.admin import SECRET
+from support.admin import CHANGES, SECRET
 from support.node import PROGRAM, clean_environment
 from support.tokens import token
-
-
-@pytest_asyncio.fixture
-async def watched(plexus):
-    return await plexus({"admin": {"secret": SECRET}})
 
 
 async def run(*words, environment=None):
@@ -68,7 +62,7 @@ async def test_what_goes_wrong_is_one_sentence(watched, node):
 
 
 async def test_the_nodes_own_tls_on_this_machine(secure):
-    node = await secure({"admin": {"secret": SECRET}}, internal=False)
+    node = await secure(CHANGES, internal=False)
     code, out, errors = await run("admin", *where(node), "nodes")
     assert code == 0 and "e2e" in out, errors
     code, _, errors = await run("admin", "--url", f"wss://127.0.0.1:{node.port}", "--token", "x", "nodes")

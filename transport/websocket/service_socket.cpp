@@ -23,11 +23,7 @@ void service_socket::queue(websocket::opcode kind, std::string payload) {
   } else {
     // Millions of bytes perhaps: they aren't copied.
     link_.out().append(frame);
-    const auto size = static_cast<std::uint32_t>(payload.size());
-    chunk_ptr own{new chunk};
-    own->bytes = std::move(payload);
-    own->count();
-    link_.out().append(segment{std::move(own), 0, size});
+    link_.out().append(own_segment(std::move(payload)));
   }
   link_.mark_dirty();
   if (link_.out().size() > max_waiting_) drop();

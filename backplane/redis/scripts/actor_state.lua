@@ -42,9 +42,9 @@ local function write_actor(name, i)
   if now > deadline then return {'L'}, after end
   local how, flag, release, wanted = string.match(mode, '^(%a)(p?)(r?)(%d*)$')
   release, wanted = release ~= '', tonumber(wanted)
-  if flag ~= '' and redis.call('HGET', gate, 'replicas') == '0' then return {'N'}, after end
+  if flag ~= '' and without_replica() then return {'N'}, after end
   for k = first, after - 1, 4 do
-    if string.find(ARGV[k], 'r', 1, true) and redis.call('HGET', gate, 'replicas') == '0' then return {'N'}, after end
+    if string.find(ARGV[k], 'r', 1, true) and without_replica() then return {'N'}, after end
   end
   local lease = prefix .. 'l:' .. name
   if redis.call('GET', lease) ~= token .. ' ' .. holder then return {'F'}, after end

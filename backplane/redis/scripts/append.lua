@@ -11,6 +11,13 @@ local function parse_keep(text)
   return k
 end
 
+-- Whether no replica is connected: asked for where somebody wants one, and once.
+local replicas
+local function without_replica()
+  replicas = replicas or redis.call('HGET', gate, 'replicas')
+  return replicas == '0'
+end
+
 local deadline, slack = tonumber(append_until), tonumber(outlives)
 local stamp = string.format('%013.0f', now)
 
@@ -22,7 +29,7 @@ local publication_head = '<I4I2I2I8I8'
 -- a question mark when the key isn't known.
 local function append(name, keep, body, key, key_life)
   if now > deadline then return 'L', 0, 0 end
-  if keep.replicated and redis.call('HGET', gate, 'replicas') == '0' then return 'N', 0, 0 end
+  if keep.replicated and without_replica() then return 'N', 0, 0 end
   local logs = keep.size > 0 and not keep.skip
   local record
   if key ~= '' then

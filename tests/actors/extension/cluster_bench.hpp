@@ -38,6 +38,12 @@ struct cluster_bench {
   }
   void turn();
   one_node& owner(const std::string& channel);
+  /// A channel whose actor begins there.
+  [[nodiscard]] std::string channel_of(const one_node& owner) const;
+  /// Moves an actor by hand; empty, or why not.
+  std::string move(one_node& from, const std::string& channel, const std::string& to);
+  /// Of all actors that live there.
+  [[nodiscard]] std::size_t members(one_node& on);
   [[nodiscard]] std::size_t owners(const std::string& channel);
 
   std::shared_ptr<bp::memory_store> store = std::make_shared<bp::memory_store>();
@@ -196,6 +202,29 @@ inline std::size_t cluster_bench::owners(const std::string& channel) {
     for (int i = 0; i < 4; ++i) each.turn();
   }
   return found;
+}
+
+inline std::string cluster_bench::channel_of(const one_node& owner) const {
+  for (int i = 0;; ++i) {
+    auto channel = "c:" + std::to_string(i);
+    if (nodes[0].it->preferred(channel) == owner.uid) return channel;
+  }
+}
+
+inline std::string cluster_bench::move(one_node& from, const std::string& channel, const std::string& to) {
+  std::optional<std::string> how;
+  from.it->move(channel, to, [&](const std::string& what) { how = what; });
+  REQUIRE(until([&] { return how.has_value(); }));
+  return *how;
+}
+
+inline std::size_t cluster_bench::members(one_node& on) {
+  std::size_t out = 0;
+  on.it->list(SIZE_MAX, [&](const std::vector<actor_figures>& list, std::size_t) {
+    for (const auto& one : list) out += one.members;
+  });
+  for (int i = 0; i < 4; ++i) turn();
+  return out;
 }
 
 inline one_node& cluster_bench::owner(const std::string& channel) {

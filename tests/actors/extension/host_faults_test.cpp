@@ -9,13 +9,6 @@ using namespace plexus::extension::testing;
 
 namespace {
 
-std::string channel_of(cluster_bench& all, const one_node& owner) {
-  for (int i = 0;; ++i) {
-    auto channel = "c:" + std::to_string(i);
-    if (all.nodes[0].it->preferred(channel) == owner.uid) return channel;
-  }
-}
-
 void configure(one_node& n, const std::function<void(config::settings&)>& change) {
   auto s = std::make_shared<config::settings>(*n.settings);
   change(*s);
@@ -38,15 +31,6 @@ command coming(const std::string& user, bool in = true) {
   return c;
 }
 
-std::size_t members(cluster_bench& all, one_node& on) {
-  std::size_t out = 0;
-  on.it->list(SIZE_MAX, [&](const std::vector<actor_figures>& list, std::size_t) {
-    for (const auto& one : list) out += one.members;
-  });
-  for (int i = 0; i < 4; ++i) all.turn();
-  return out;
-}
-
 } // namespace
 
 TEST_CASE("what comes behind a finish is done by the next actor") {
@@ -66,7 +50,7 @@ TEST_CASE("answers of many megabytes reach another node in pieces") {
   all.patience = 30s; // a sanitizer needs seconds for a megabyte
   auto& a = all.nodes[0];
   auto& b = all.nodes[1];
-  const auto channel = channel_of(all, b);
+  const auto channel = all.channel_of(b);
   a.ask_well(channel, a.call("ann", "get"));
   const auto asked = all.asked["n1"];
   a.answers.clear();
@@ -92,14 +76,14 @@ TEST_CASE("an unsubscribe isn't refused at the mailbox's bound") {
   n.submit("c:1", n.call("ann", "add"));
   n.submit("c:1", coming("bob", false));
   REQUIRE(all.until([&] { return n.answers.size() == 4; }));
-  CHECK(members(all, n) == 1);
+  CHECK(all.members(n) == 1);
 }
 
 TEST_CASE("commands for an owner that is away wait up to the mailbox's bound, the rest is refused at once") {
   cluster_bench all(2, 60s);
   auto& a = all.nodes[0];
   auto& b = all.nodes[1];
-  const auto channel = channel_of(all, b);
+  const auto channel = all.channel_of(b);
   a.ask_well(channel, a.call("ann", "get"));
   configure(a, [](auto& s) { s.namespaces["c"].max_actor_mailbox = 10; });
   b.frozen = true;
@@ -116,7 +100,7 @@ TEST_CASE("a subscribe that was given up leaves no member behind") {
   cluster_bench all(2, 60s, 200ms);
   auto& a = all.nodes[0];
   auto& b = all.nodes[1];
-  const auto channel = channel_of(all, b);
+  const auto channel = all.channel_of(b);
   a.ask_well(channel, a.call("ann", "get"));
   configure(a, [](auto& s) { s.backplane.lease = 100ms; });
   b.frozen = true; // reads it when nobody waits for it any more
@@ -126,14 +110,14 @@ TEST_CASE("a subscribe that was given up leaves no member behind") {
   b.frozen = false;
   // Commands are run in order: what comes behind its leaving sees it gone.
   CHECK(a.ask_well(channel, a.call("bob", "get")).what.code == 0);
-  CHECK(members(all, b) == 0);
+  CHECK(all.members(b) == 0);
 }
 
 TEST_CASE("a removal that is lost on the way is told again") {
   cluster_bench all(2);
   auto& a = all.nodes[0];
   auto& b = all.nodes[1];
-  const auto channel = channel_of(all, a);
+  const auto channel = all.channel_of(a);
   b.subscribe(channel, "bob");
   all.lose = beginning_of(ask_body::kind::remove);
   all.lost = 2;
@@ -159,7 +143,7 @@ TEST_CASE("moved by hand, with the word to the other node lost, its timers go on
   cluster_bench all(2, 60s);
   auto& a = all.nodes[0];
   auto& b = all.nodes[1];
-  const auto channel = channel_of(all, a);
+  const auto channel = all.channel_of(a);
   a.ask_well(channel, a.call("ann", "repeat"));
   all.lose = beginning_of(ask_body::kind::wake);
   all.lost = 1;
@@ -172,7 +156,7 @@ TEST_CASE("what was left behind and nobody serves is not in the way of what some
   cluster_bench all(2);
   auto& a = all.nodes[0];
   auto& b = all.nodes[1];
-  const auto channel = channel_of(all, b);
+  const auto channel = all.channel_of(b);
   a.ask_well(channel, a.call("ann", "repeat"));
   REQUIRE(&all.owner(channel) == &b);
   configure(a, [](auto& s) { s.namespaces["c"].actor.clear(); });

@@ -154,18 +154,12 @@ TEST_CASE("moved by hand it lives where it was sent, and is found from everywher
   n.ask_well("c:1", n.call("ann", "add"));
   auto& from = all.owner("c:1");
   auto& to = &from == &all.nodes[1] ? all.nodes[2] : all.nodes[1];
-  std::optional<std::string> how;
-  from.it->move("c:1", to.uid, [&](const std::string& what) { how = what; });
-  REQUIRE(all.until([&] { return how.has_value(); }));
-  CHECK(*how == "");
+  CHECK(all.move(from, "c:1", to.uid) == "");
   REQUIRE(all.until([&] { return all.owners("c:1") == 1; }));
   CHECK(&all.owner("c:1") == &to);
   for (auto& each : all.nodes) CHECK(each.ask_well("c:1", each.call("ann", "get")).what.data == R"({"n":1})");
   CHECK(&all.owner("c:1") == &to);
-  how.reset();
-  from.it->move("c:1", "nobody", [&](const std::string& what) { how = what; });
-  REQUIRE(all.until([&] { return how.has_value(); }));
-  CHECK(*how == "no such node");
+  CHECK(all.move(from, "c:1", "nobody") == "no such node");
 }
 
 TEST_CASE("moved by hand while all call it: what is on its way to where it was doesn't bring it back") {
@@ -198,20 +192,14 @@ TEST_CASE("moved by hand to a node that came a moment ago") {
   auto& from = all.nodes[0];
   from.ask_well("c:1", from.call("ann", "add"));
   auto& to = all.nodes.emplace_back(all, "late", 5s);
-  std::optional<std::string> how;
-  from.it->move("c:1", to.uid, [&](const std::string& what) { how = what; });
-  REQUIRE(all.until([&] { return how.has_value(); }));
-  CHECK(*how == "");
+  CHECK(all.move(from, "c:1", to.uid) == "");
   REQUIRE(all.until([&] { return all.owners("c:1") == 1; }));
   CHECK(&all.owner("c:1") == &to);
 }
 
 TEST_CASE("an actor begins where a node isn't known yet: its members are") {
   cluster_bench all(2, 5s);
-  std::string channel;
-  for (int i = 0; channel.empty(); ++i)
-    if (all.nodes[0].it->preferred("c:" + std::to_string(i)) == all.nodes[1].uid)
-      channel = "c:" + std::to_string(i);
+  const auto channel = all.channel_of(all.nodes[1]);
   auto& to = all.nodes[0];
   to.subscribe(channel, "ann");
   auto& from = all.owner(channel);
@@ -220,18 +208,12 @@ TEST_CASE("an actor begins where a node isn't known yet: its members are") {
   auto& late = all.nodes.emplace_back(all, "late", 5s);
   late.subscribe(channel, "bob");
   to.plane.subscribe(channel, {10, 1h}, nullptr);
-  std::optional<std::string> how;
-  from.it->move(channel, to.uid, [&](const std::string& what) { how = what; });
-  REQUIRE(all.until([&] { return how.has_value(); }));
-  CHECK(*how == "");
+  CHECK(all.move(from, channel, to.uid) == "");
   CHECK(late.ask_well(channel, late.call("bob", "add")).what.code == 0);
   REQUIRE(all.until([&] { return all.asked["late"] > 0; })); // who is there
   CHECK(late.ask_well(channel, late.call("bob", "add")).what.code == 0);
   REQUIRE(&all.owner(channel) == &to);
-  std::size_t members = 0;
-  to.it->list(10, [&](const std::vector<actor_figures>& list, std::size_t) { members = list.at(0).members; });
-  for (int i = 0; i < 4; ++i) all.turn();
-  CHECK(members == 2);
+  CHECK(all.members(to) == 2);
   CHECK(to.heard[channel] == std::vector<std::string>{R"({"n":1})", R"({"n":2})"});
 }
 

@@ -10,12 +10,6 @@ using namespace plexus::backplane;
 using namespace plexus::backplane::contract;
 using namespace plexus::backplane::redis::testing;
 
-namespace {
-
-const std::string prefix = "plexus:{p0}:";
-
-} // namespace
-
 TEST_CASE("nodes: messages between nodes survive cut connections, once each and in order") {
   shared_cluster f;
   const auto to = f.node(1).uid();

@@ -15,8 +15,6 @@
 
 namespace plexus::backplane::redis::testing {
 
-inline const std::string prefix = "plexus:{p0}:";
-
 /// A caller that says what it likes.
 struct caller {
   explicit caller(server& with) : redis(with) {}

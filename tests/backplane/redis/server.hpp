@@ -10,6 +10,9 @@
 
 namespace plexus::backplane::redis::testing {
 
+/// Of all keys, where there is one partition.
+inline const std::string prefix = "plexus:{p0}:";
+
 /// One that nobody listens on at the moment.
 std::uint16_t free_port();
 

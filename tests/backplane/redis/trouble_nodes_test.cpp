@@ -8,12 +8,6 @@ using namespace plexus::backplane;
 using namespace plexus::backplane::contract;
 using namespace plexus::backplane::redis::testing;
 
-namespace {
-
-const std::string prefix = "plexus:{p0}:";
-
-} // namespace
-
 TEST_CASE("trouble: a node paused past its lease registers again, and what it missed comes in order") {
   shared_cluster f;
   subscribe(f, 1, "c", long_log);

@@ -10,8 +10,6 @@ using namespace plexus::backplane::redis::testing;
 
 namespace {
 
-const std::string prefix = "plexus:{p0}:";
-
 std::size_t count(const std::vector<std::string>& in, const std::string& what) {
   return static_cast<std::size_t>(std::count(in.begin(), in.end(), what));
 }

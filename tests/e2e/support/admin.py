@@ -8,6 +8,7 @@ import websockets
 from support.waiting import PATIENCE, Mailbox
 
 SECRET = "the secret of those who look in"
+CHANGES = {"admin": {"secret": SECRET}}  # of the configuration, to have inspection
 
 
 class AdminError(Exception):
