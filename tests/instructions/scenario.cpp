@@ -1,6 +1,8 @@
 // What clients do all day, once, on a node without sockets and threads. `check` counts the instructions of it; the
 // program itself sees to it that the work was done: it fails unless exactly the right messages came out.
 
+#include "tests/instructions/binary.hpp"
+#include "tests/instructions/common.hpp"
 #include "tests/instructions/fixed.hpp"
 #include "tests/instructions/stage.hpp"
 
@@ -30,20 +32,6 @@ constexpr std::size_t up_to(std::size_t n) {
   return n * (n + 1) / 2;
 }
 
-config::settings settings() {
-  config::settings all;
-  all.client.token.hmac_secrets = {"not much of a secret, but long enough"};
-  all.default_channel.subscribe = config::access::user;
-  all.default_channel.publish = config::access::subscriber;
-  config::channel_options log;
-  log.history_size = 1000;
-  log.history_ttl = 1h;
-  log.presence = true;
-  log.join_leave = config::offer::always;
-  all.namespaces["log"] = log;
-  return all;
-}
-
 std::string text(const std::string& json) {
   return frame(opcode::text, json);
 }
@@ -56,19 +44,8 @@ std::string command(int id, const std::string& name, const std::string& argument
 const std::string log = R"("channel":"log:room")";
 const std::string plain = R"("channel":"plain")";
 
-/// 64 bytes of JSON.
-std::string data(std::size_t number) {
-  auto digits = std::to_string(number);
-  auto out = R"({"number":")" + digits + R"(","text":"the quick brown fox )";
-  return out + std::string(64 - 2 - out.size(), '.') + "\"}";
-}
-
 std::string publish(const std::string& channel, std::size_t number) {
   return command(static_cast<int>(1000 + number), "publish", channel + R"(,"data":)" + data(number));
-}
-
-void require(bool good, const char* what) {
-  if (!good) throw std::runtime_error(what);
 }
 
 std::size_t count_of(std::string_view what, std::string_view in) {
@@ -90,12 +67,7 @@ class scenario {
 public:
   scenario() : node_(settings()) {
     for (std::size_t i = 0; i < clients; ++i)
-      connects_.push_back(
-          command(1, "connect",
-                  R"("name":"js","token":")" +
-                      connection::mint_token(settings().client.token, "user " + std::to_string(i), "", 0s,
-                                             R"({"subscribe":["log:*"],"publish":["log:*"]})", 1'700'000'000) +
-                      '"'));
+      connects_.push_back(command(1, "connect", R"("name":"js","token":")" + token_of(i) + '"'));
   }
 
   void run() {
@@ -124,22 +96,7 @@ public:
     expected.pings = expected.pongs = clients;
     expected.closes = clients / 2;
     expected.bytes = expected_bytes;
-    auto& got = node_.got;
-    if (got != expected) {
-      const auto line = [](const char* name, std::size_t is, std::size_t should) {
-        std::fprintf(stderr, "%-14s %10zu, expected %10zu\n", name, is, should);
-      };
-      line("replies", got.replies, expected.replies);
-      line("publications", got.publications, expected.publications);
-      line("joins", got.joins, expected.joins);
-      line("leaves", got.leaves, expected.leaves);
-      line("pings", got.pings, expected.pings);
-      line("pongs", got.pongs, expected.pongs);
-      line("closes", got.closes, expected.closes);
-      line("others", got.others, expected.others);
-      line("bytes", got.bytes, expected.bytes);
-      throw std::runtime_error("other messages came out than should have");
-    }
+    node_.got.require(expected);
   }
 
 private:
@@ -241,8 +198,9 @@ private:
 } // namespace
 
 /// Instructions are counted inside of this function. The name is what `check` tells callgrind.
-extern "C" [[gnu::noinline]] void plexus_counted_part(void* what) {
-  static_cast<scenario*>(what)->run();
+extern "C" [[gnu::noinline]] void plexus_counted_part(scenario* text, binary_scenario* binary) {
+  text->run();
+  binary->run();
 }
 
 } // namespace instruction_scenario
@@ -254,9 +212,11 @@ int main() {
     return EXIT_FAILURE;
   }
   try {
-    scenario all;
-    plexus_counted_part(&all);
-    all.judge();
+    scenario text;
+    binary_scenario binary;
+    plexus_counted_part(&text, &binary);
+    text.judge();
+    binary.judge();
   } catch (const std::exception& e) {
     std::fprintf(stderr, "instruction_scenario: %s\n", e.what());
     return EXIT_FAILURE;

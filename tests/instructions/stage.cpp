@@ -4,6 +4,9 @@
 
 #include <caf/send.hpp>
 
+#include <cstdio>
+#include <stdexcept>
+
 namespace instruction_scenario {
 
 namespace metrics = transport::metrics;
@@ -24,8 +27,28 @@ std::string frame(opcode kind, std::string_view payload) {
   return out;
 }
 
-session::session(stage& on, session_id id) :
-    on_(on), id_(id), client_(runtime::spawn_on<connection::connection_actor>(on.home(), on.env_, id, on.codec_)) {}
+void tally::require(const tally& expected) const {
+  if (*this == expected) return;
+  const auto line = [](const char* name, std::size_t is, std::size_t should) {
+    std::fprintf(stderr, "%-14s %10zu, expected %10zu\n", name, is, should);
+  };
+  line("replies", replies, expected.replies);
+  line("publications", publications, expected.publications);
+  line("joins", joins, expected.joins);
+  line("leaves", leaves, expected.leaves);
+  line("pings", pings, expected.pings);
+  line("pongs", pongs, expected.pongs);
+  line("closes", closes, expected.closes);
+  line("others", others, expected.others);
+  line("bytes", bytes, expected.bytes);
+  throw std::runtime_error("other messages came out than should have");
+}
+
+session::session(stage& on, session_id id, const protocol::codec& how) :
+    on_(on), id_(id), client_(runtime::spawn_on<connection::connection_actor>(on.home(), on.env_, id, how)) {
+  format = how.which();
+  if (format == protocol::format::protobuf) framing = transport::framing::websocket_binary;
+}
 
 void session::feed(std::string_view bytes) {
   std::string copy(bytes); // it is unmasked in place
@@ -114,31 +137,91 @@ void session::count(std::string_view bytes) {
       size = byte(6) << 24 | byte(7) << 16 | byte(8) << 8 | byte(9);
       begin = 10;
     }
-    const auto text = bytes.substr(begin, size);
-    const auto has = [text](std::string_view what) {
-      return text.substr(0, 60).find(what) != std::string_view::npos;
-    };
-    if (on_.heard && kind == opcode::text) on_.heard(*this, text);
+    const auto message = bytes.substr(begin, size);
+    if (on_.heard && kind == opcode::text) on_.heard(*this, message);
     if (kind == opcode::pong) {
       ++got.pongs;
     } else if (kind == opcode::close) {
       ++got.closes;
-    } else if (text == "{}") {
+    } else if (kind == opcode::binary) {
+      count_binary(message);
+    } else {
+      count_text(message);
+    }
+    bytes.remove_prefix(begin + size);
+  }
+}
+
+void session::count_text(std::string_view text) {
+  auto& got = on_.got;
+  const auto has = [text](std::string_view what) {
+    return text.substr(0, 60).find(what) != std::string_view::npos;
+  };
+  if (text == "{}") {
+    ++got.pings;
+  } else if (text.starts_with("{\"id\":")) {
+    ++got.replies;
+    last_reply = text;
+  } else if (has("\"pub\":")) {
+    ++got.publications;
+    last_publication = text;
+  } else if (has("\"join\":")) {
+    ++got.joins;
+  } else if (has("\"leave\":")) {
+    ++got.leaves;
+  } else {
+    ++got.others;
+  }
+}
+
+void session::count_binary(std::string_view message) {
+  auto& got = on_.got;
+  const auto number = [](std::string_view& from) {
+    std::size_t value = 0;
+    for (unsigned shift = 0; !from.empty(); shift += 7) {
+      const auto byte = static_cast<unsigned char>(from.front());
+      from.remove_prefix(1);
+      value |= static_cast<std::size_t>(byte & 127U) << shift;
+      if (byte < 128) break;
+    }
+    return value;
+  };
+  // A field's tag: its number and that its length follows. The id of a reply is a number.
+  constexpr char reply_id = 1 << 3, reply_push = 4 << 3 | 2, push_channel = 2 << 3 | 2;
+  while (!message.empty()) {
+    const auto size = number(message);
+    auto one = message.substr(0, size);
+    message.remove_prefix(size);
+    if (one.empty()) {
       ++got.pings;
-    } else if (text.starts_with("{\"id\":")) {
+    } else if (one.front() == reply_id) {
       ++got.replies;
-      last_reply = text;
-    } else if (has("\"pub\":")) {
-      ++got.publications;
-      last_publication = text;
-    } else if (has("\"join\":")) {
-      ++got.joins;
-    } else if (has("\"leave\":")) {
-      ++got.leaves;
+      last_reply = one;
+    } else if (one.front() == reply_push) {
+      one.remove_prefix(1);
+      number(one);
+      const auto whole = one;
+      if (!one.empty() && one.front() == push_channel) {
+        one.remove_prefix(1);
+        one.remove_prefix(number(one));
+      }
+      switch (one.empty() ? 0 : static_cast<unsigned char>(one.front()) >> 3) {
+      case 4:
+        ++got.publications;
+        last_publication = whole;
+        break;
+      case 5:
+        ++got.joins;
+        break;
+      case 6:
+        ++got.leaves;
+        break;
+      default:
+        ++got.others;
+      }
     } else {
       ++got.others;
     }
-    bytes.remove_prefix(begin + size);
   }
 }
 
@@ -203,9 +286,11 @@ stage::~stage() {
   turn();
 }
 
-session& stage::open() {
+session& stage::open(protocol::format how) {
   const session_id id{static_cast<std::uint32_t>(sessions_.size()), 1};
-  return *sessions_.emplace_back(std::make_unique<session>(*this, id));
+  const bool is_protobuf = how == protocol::format::protobuf;
+  const protocol::codec& codec = is_protobuf ? static_cast<const protocol::codec&>(protobuf_) : json_;
+  return *sessions_.emplace_back(std::make_unique<session>(*this, id, codec));
 }
 
 void stage::turn() {

@@ -7,6 +7,7 @@
 #include "actors/connection/connection_actor.hpp"
 #include "actors/connection/directory.hpp"
 #include "actors/protocol/json_codec.hpp"
+#include "actors/protocol/protobuf_codec.hpp"
 #include "backplane/memory_backplane.hpp"
 #include "transport/fan_out_table.hpp"
 #include "transport/outbound.hpp"
@@ -33,6 +34,8 @@ struct tally {
   std::size_t replies = 0, publications = 0, joins = 0, leaves = 0, pings = 0, pongs = 0, closes = 0, others = 0;
   std::size_t bytes = 0;
   friend bool operator==(const tally&, const tally&) = default;
+  /// Throws std::runtime_error, and says on standard error what differs.
+  void require(const tally& expected) const;
 };
 
 class stage;
@@ -40,7 +43,7 @@ class stage;
 /// What a websocket_session is to a node, with nobody behind it.
 class session final : public transport::fan_out_member, private transport::websocket::frame_sink {
 public:
-  session(stage& on, session_id id);
+  session(stage& on, session_id id, const protocol::codec& how);
 
   /// Bytes from the client.
   void feed(std::string_view bytes);
@@ -70,6 +73,8 @@ private:
   bool on_close(transport::websocket::close_status code, std::string_view reason) override;
   void on_fault(transport::websocket::close_status code, std::string_view why) override;
   void count(std::string_view bytes);
+  void count_text(std::string_view text);
+  void count_binary(std::string_view message);
 
   stage& on_;
   session_id id_;
@@ -84,7 +89,7 @@ public:
   explicit stage(config::settings all);
   ~stage() override;
 
-  session& open();
+  session& open(protocol::format how = protocol::format::json);
   /// Until nothing is left to do.
   void turn();
   [[nodiscard]] std::size_t channels() { return channels_.table(home()).all().size(); }
@@ -120,7 +125,8 @@ private:
   channel::channel_router channels_;
   connection::directory clients_{1};
   connection::client_environment env_;
-  protocol::json_codec codec_;
+  protocol::json_codec json_;
+  protocol::protobuf_codec protobuf_;
   std::vector<std::unique_ptr<session>> sessions_; ///< by slot
 };
 
