@@ -1,6 +1,7 @@
 #include "transport/fan_out_table.hpp"
 
 #include "actors/runtime/trace.hpp"
+#include "transport/fetch.hpp"
 #include "transport/stream/framing.hpp"
 #include "transport/transport_metrics.hpp"
 #include "transport/websocket/frame.hpp"
@@ -323,12 +324,26 @@ void fan_out_table::cut(fan_out_member& who) {
   }
 }
 
+namespace {
+
+// A write leaves little of the next members' memory in the caches. So it is fetched while the writes before it are
+// made, step by step: an entry, then whom it means, then what writing looks at.
+void fetch_ahead(const std::vector<fan_out_group::entry>& members, std::size_t i) {
+  if (i + 6 < members.size()) fetch(&members[i + 6]);
+  if (i + 2 < members.size()) fetch(members[i + 2].who);
+  if (i + 1 < members.size()) fetch(members[i + 1].who->writes_with);
+}
+
+} // namespace
+
 // A member of several channels gets what all of them have in one write, at the end of the turn.
 void fan_out_table::close_batch(fan_out_group& g, bool only_channel) {
   g.batch->count();
   auto size = static_cast<std::uint32_t>(g.batch->bytes.size());
   std::uint64_t messages = 0; // who came in its midst has fewer
-  for (auto& m : g.members) {
+  for (std::size_t i = 0; i < g.members.size(); ++i) {
+    fetch_ahead(g.members, i);
+    auto& m = g.members[i];
     auto from = std::exchange(m.taken, 0);
     auto counted = std::exchange(m.counted, 0);
     if (from < size) {

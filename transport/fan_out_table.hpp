@@ -68,6 +68,7 @@ public:
   websocket::window_bits deflate = 0; ///< see websocket/deflate.hpp; 0: nothing is compressed
   bool skipping = false;              ///< its socket takes no more (`put_behind`)
   std::uint64_t messages_out = 0;     ///< what it was sent, in the table or past it
+  const void* writes_with = nullptr;  ///< memory that `take` looks at: it is fetched ahead
   boost::container::small_vector<membership, 1> memberships;
 };
 

@@ -1,6 +1,7 @@
 #include "transport/link.hpp"
 
 #include "actors/runtime/log.hpp"
+#include "transport/fetch.hpp"
 #include "transport/link_front.hpp"
 #include "transport/link_owner.hpp"
 #include "transport/transport_metrics.hpp"
@@ -306,7 +307,10 @@ void link_owner::forget(link& l) {
 
 void link_owner::flush_links() {
   flushing_.swap(dirty_);
-  for (auto& l : flushing_) l->flush();
+  for (std::size_t i = 0; i < flushing_.size(); ++i) {
+    if (i + 1 < flushing_.size()) fetch(flushing_[i + 1]->written_with()); // while this one is written
+    flushing_[i]->flush();
+  }
   flushing_.clear();
   retired_.clear();
 }

@@ -109,6 +109,9 @@ public:
   [[nodiscard]] std::uint64_t queued() const noexcept { return sent_ + waiting(); }
   [[nodiscard]] std::uint64_t arrived() const noexcept;
 
+  /// Where the memory begins that a write looks at; it ends within two lines of the cache.
+  [[nodiscard]] const void* written_with() const noexcept { return &socket_; }
+
 private:
   friend class link_owner;
   enum class state : std::uint8_t { open, finishing, closed };

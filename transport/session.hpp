@@ -19,7 +19,9 @@ class stream_session;
 /// A stage of a link; owned by the link, on its loop.
 class session : public stage, public fan_out_member {
 public:
-  session(loop_transport& owner, link& on, session_id id) noexcept : owner_(owner), link_(on), id_(id) {}
+  session(loop_transport& owner, link& on, session_id id) noexcept : owner_(owner), link_(on), id_(id) {
+    writes_with = on.written_with();
+  }
 
   void connect(caf::actor client) { client_ = std::move(client); }
   [[nodiscard]] session_id id() const noexcept { return id_; }
