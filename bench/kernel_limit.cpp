@@ -1,16 +1,16 @@
 // The kernel's limit: what a fan-out costs when a server does nothing but the system calls.
 //
-// One epoll loop, no library, no channels. It answers just enough of the protocol for the same load to drive it.
-// A publication is copied into a frame that stands ready, of the size that was asked for; at the end of a turn all
-// frames of that turn go to each subscriber with one send. So it makes no more system calls than a server must, and
-// what a real server loses against it is its own work. Its pings keep no account of who answered.
+// One epoll loop, no library; a channel is a list of connections. It answers just enough of the protocol for the
+// same load to drive it. A publication is copied into a frame that stands ready, of the size that was asked for; at
+// the end of a turn all frames of that turn go to each subscriber of their channel with one send. So it makes no
+// more system calls than a server must, and what a real server loses against it is its own work. Its pings keep no
+// account of who answered.
 
-#include "load/wire.hpp"
+#include "limit_wire.hpp"
 #include "uring_sender.hpp"
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <openssl/evp.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -22,59 +22,51 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <functional>
 #include <memory>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <unordered_map>
+#include <utility>
 #include <vector>
 
 namespace {
 
-using plexus::bench::op_close;
-using plexus::bench::op_text;
+using namespace plexus::bench;
 
-constexpr std::string_view before_data = R"({"push":{"channel":"bench:room","pub":{"data":)";
+constexpr std::string_view before_channel = R"({"push":{"channel":")", before_data = R"(","pub":{"data":)";
 constexpr std::string_view after_data = "}}}";
 constexpr std::size_t usual_frame = 184; ///< with who published, as a client without a user sends it
+
+struct channel;
 
 struct connection {
   int fd = -1;
   bool upgraded = false;
-  std::size_t place = 0; ///< in the list of subscribers, from 1; 0: not among them
-  std::string held;      ///< of an unfinished request or frame
+  std::size_t place = 0;            ///< in the list of subscribers, from 1; 0: not among them
+  channel* in = nullptr;            ///< whose subscriber it is
+  std::size_t place_in_channel = 0; ///< in its list
+  std::string held;                 ///< of an unfinished request or frame
   std::string unsent;
 };
 
-void append_header(std::string& out, std::size_t size) {
-  out.push_back(static_cast<char>(0x80U | op_text));
-  if (size < 126) {
-    out.push_back(static_cast<char>(size));
-    return;
-  }
-  out.push_back(126);
-  out.push_back(static_cast<char>(size >> 8));
-  out.push_back(static_cast<char>(size & 0xFFU));
-}
+struct channel {
+  std::vector<connection*> subscribers;
+  std::string turn;          ///< the frames of this turn
+  std::string head, tail;    ///< of a frame, around its data
+  std::size_t data_size = 0; ///< that they are made for
+};
 
-void append_text(std::string& out, std::string_view text) {
-  append_header(out, text.size());
-  out += text;
-}
-
-std::string accept_of(std::string_view key) {
-  const std::string text = std::string(key) + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
-  unsigned char hash[EVP_MAX_MD_SIZE];
-  unsigned int size = 0;
-  EVP_Digest(text.data(), text.size(), hash, &size, EVP_sha1(), nullptr);
-  unsigned char encoded[64];
-  const int length = EVP_EncodeBlock(encoded, hash, static_cast<int>(size));
-  return {reinterpret_cast<const char*>(encoded), static_cast<std::size_t>(length)};
-}
+struct text_hash {
+  using is_transparent = void;
+  std::size_t operator()(std::string_view text) const noexcept { return std::hash<std::string_view>{}(text); }
+};
 
 class limit {
 public:
   /// `uring`: the turn's sends go through it; null: a system call each.
-  limit(std::uint16_t port, std::size_t frame_size, std::unique_ptr<plexus::bench::uring_sender> uring, bool spin) :
+  limit(std::uint16_t port, std::size_t frame_size, std::unique_ptr<uring_sender> uring, bool spin) :
       frame_size_(frame_size),
       uring_(std::move(uring)),
       spin_(spin),
@@ -106,14 +98,7 @@ public:
         if ((event.events & EPOLLOUT) != 0) go_on(*from);
         if ((event.events & ~static_cast<unsigned>(EPOLLOUT)) != 0) read(from);
       }
-      if (!turn_.empty()) {
-        if (uring_) {
-          send_all();
-        } else {
-          for (auto* each : subscribers_) send(*each, turn_);
-        }
-        turn_.clear();
-      }
+      if (!published_to_.empty()) send_turn();
       if (!replies_.empty()) {
         if (publisher_ != nullptr) send(*publisher_, replies_);
         replies_.clear();
@@ -230,7 +215,7 @@ private:
     constexpr std::string_view data = R"("data":)";
     if (commands.find(publish) != std::string_view::npos) {
       const auto at = commands.find(data) + data.size();
-      append_publication(commands.substr(at, commands.size() - at - 2));
+      append_publication(channel_of(commands), commands.substr(at, commands.size() - at - 2));
       append_text(replies_, R"({"id":)" + std::string(commands.substr(6, 10)) + R"(,"publish":{}})");
       publisher_ = &from;
       return;
@@ -243,24 +228,55 @@ private:
       append_text(out, R"({"id":2,"subscribe":{}})");
       subscribers_.push_back(&from);
       from.place = subscribers_.size();
+      auto& [name, into] = room(channel_of(commands));
+      into.subscribers.push_back(&from);
+      from.in = &into;
+      from.place_in_channel = into.subscribers.size() - 1;
     }
     if (!out.empty()) send(from, out);
   }
 
+  static std::string_view channel_of(std::string_view commands) {
+    constexpr std::string_view mark = R"("channel":")";
+    const auto at = commands.find(mark) + mark.size();
+    return commands.substr(at, commands.find('"', at) - at);
+  }
+
+  /// With its name; made when it is named first.
+  std::pair<const std::string, channel>& room(std::string_view name) {
+    const auto found = channels_.find(name);
+    return found != channels_.end() ? *found : *channels_.try_emplace(std::string(name)).first;
+  }
+
   // Only the data differs from publication to publication; the rest of the frame is copied as it stands. Spaces
   // bring it to the size that was asked for.
-  void append_publication(std::string_view data) {
-    if (head_.empty() || data.size() != data_size_) {
-      data_size_ = data.size();
+  void append_publication(std::string_view to, std::string_view data) {
+    auto& [name, into] = room(to);
+    if (into.head.empty() || data.size() != into.data_size) {
       const auto payload = frame_size_ - (frame_size_ < 126 + 2 ? 2 : 4);
-      const auto written = before_data.size() + data_size_ + after_data.size();
+      const auto written =
+          before_channel.size() + name.size() + before_data.size() + data.size() + after_data.size();
       if (payload < written) throw std::runtime_error("--frame is too small");
-      tail_ = std::string(payload - written, ' ') + std::string(after_data);
-      head_.clear();
-      append_header(head_, payload);
-      head_ += before_data;
+      into.data_size = data.size();
+      into.tail = std::string(payload - written, ' ') + std::string(after_data);
+      into.head.clear();
+      append_header(into.head, payload);
+      into.head.append(before_channel).append(name).append(before_data);
     }
-    turn_.append(head_).append(data).append(tail_);
+    if (into.turn.empty()) published_to_.push_back(&into);
+    into.turn.append(into.head).append(data).append(into.tail);
+  }
+
+  /// A connection has one channel, so this is one send for each subscriber.
+  void send_turn() {
+    if (uring_) {
+      send_all();
+    } else {
+      for (auto* to : published_to_)
+        for (auto* each : to->subscribers) send(*each, to->turn);
+    }
+    for (auto* to : published_to_) to->turn.clear();
+    published_to_.clear();
   }
 
   void send(connection& to, std::string_view bytes) {
@@ -275,16 +291,19 @@ private:
   }
 
   void send_all() {
-    for (auto* each : subscribers_) {
-      if (each->unsent.empty())
-        uring_->add(each->fd, turn_, each);
-      else
-        each->unsent.append(turn_);
+    for (auto* to : published_to_) {
+      for (auto* each : to->subscribers) {
+        if (each->unsent.empty())
+          uring_->add(each->fd, to->turn, each);
+        else
+          each->unsent.append(to->turn);
+      }
     }
     uring_->finish([this](void* who, int sent) {
-      if (sent == static_cast<int>(turn_.size()) || (sent < 0 && sent != -EAGAIN)) return;
       auto& to = *static_cast<connection*>(who);
-      to.unsent.assign(turn_, sent < 0 ? 0 : static_cast<std::size_t>(sent));
+      const auto& turn = to.in->turn;
+      if (sent == static_cast<int>(turn.size()) || (sent < 0 && sent != -EAGAIN)) return;
+      to.unsent.assign(turn, sent < 0 ? 0 : static_cast<std::size_t>(sent));
       watch(EPOLL_CTL_MOD, to.fd, &to, EPOLLIN | EPOLLOUT);
     });
   }
@@ -303,6 +322,10 @@ private:
       subscribers_[which->place - 1] = last;
       last->place = which->place;
       subscribers_.pop_back();
+      auto& others = which->in->subscribers;
+      others[which->place_in_channel] = others.back();
+      others[which->place_in_channel]->place_in_channel = which->place_in_channel;
+      others.pop_back();
     }
     ::close(which->fd);
     delete which;
@@ -311,7 +334,7 @@ private:
   static constexpr std::size_t closed = ~std::size_t{0};
 
   std::size_t frame_size_;
-  std::unique_ptr<plexus::bench::uring_sender> uring_;
+  std::unique_ptr<uring_sender> uring_;
   bool spin_;
   int epoll_;
   int listener_;
@@ -319,20 +342,12 @@ private:
   std::vector<char> buffer_;
   std::vector<connection*> subscribers_;
   connection* publisher_ = nullptr;
-  std::string turn_, replies_, head_, tail_;
-  std::size_t data_size_ = 0;
+  std::unordered_map<std::string, channel, text_hash, std::equal_to<>> channels_;
+  std::vector<channel*> published_to_; ///< in this turn
+  std::string replies_;
   std::size_t tick_ = 0;
   clock::time_point next_ping_{};
 };
-
-void write_ready_file(const std::string& path, std::uint16_t port) {
-  const auto partial = path + ".part";
-  auto* file = std::fopen(partial.c_str(), "w");
-  if (file == nullptr) throw std::runtime_error("can't write " + partial);
-  std::fprintf(file, "{\"pid\":%d,\"port\":%u}\n", static_cast<int>(::getpid()), static_cast<unsigned>(port));
-  std::fclose(file);
-  if (std::rename(partial.c_str(), path.c_str()) != 0) throw std::runtime_error("can't write " + path);
-}
 
 } // namespace
 
@@ -356,8 +371,8 @@ int main(int count, char** words) {
     getrlimit(RLIMIT_NOFILE, &files);
     files.rlim_cur = files.rlim_max;
     setrlimit(RLIMIT_NOFILE, &files);
-    std::unique_ptr<plexus::bench::uring_sender> uring;
-    if (how != "calls") uring = std::make_unique<plexus::bench::uring_sender>(how == "uring_zero_copy");
+    std::unique_ptr<uring_sender> uring;
+    if (how != "calls") uring = std::make_unique<uring_sender>(how == "uring_zero_copy");
     limit server(port, frame_size, std::move(uring), wait == "spin");
     std::printf("port %u\n", static_cast<unsigned>(server.port()));
     std::fflush(stdout);

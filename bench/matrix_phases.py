@@ -37,6 +37,34 @@ def sizes(harness, args, say):
     return rows
 
 
+def mixed(harness, args, say):
+    """One publisher to 1,000 channels in turn, of 1 to 50 subscribers each, 10,000 in all: run_mixed in load/phases.hpp
+    has the sizes. Beside the limit, which sends to the subscribers of the channel too; pairs as in the fan-out."""
+    channels = min(1000, (args.connections // 200) * 20)
+    if not channels: raise Failed("--connections must be 200 at least")
+    options = {"connections": 10 * channels, "channels": channels, "data": 64, "outstanding": 64}
+    plexus = harness.start_plexus()
+    frame = harness.load("mixed", plexus, **options | {"seconds": 0.5})["frame_bytes"]
+    limit = harness.start_limit(frame)
+    harness.load("mixed", limit, **options | {"seconds": 0.5})  # the node had its first run just now
+    runs = []
+    for pair in range(args.pairs):
+        rates = {}
+        for server in (plexus, limit) if pair % 2 == 0 else (limit, plexus):
+            result = harness.load("mixed", server, seconds=args.seconds, **options)
+            if result["frame_bytes"] != frame:
+                raise Failed(f"{server.name} sent frames of {result['frame_bytes']} bytes, not {frame}")
+            rates[server.name] = result["deliveries_per_second"]
+        runs.append(rates)
+        say(f"mixed, pair {pair + 1}: plexus {rates['plexus']:,.0f}, limit {rates['limit']:,.0f}, "
+            f"ratio {rates['plexus'] / rates['limit']:.3f}")
+    for server in (plexus, limit): harness.stop(server)
+    ratio = median(rates["plexus"] / rates["limit"] for rates in runs)
+    return [row(f"fan-out to {10 * channels:,} in {channels:,} channels, mixed, 64 outstanding ({frame}-byte frames)",
+                "deliveries/s", median(rates["plexus"] for rates in runs), median(rates["limit"] for rates in runs),
+                ratio, f">= {MIXED_TARGET:.2f} of the limit", ratio >= MIXED_TARGET)]
+
+
 def channels(harness, args, say):
     """Many channels: one publisher to all in turn, a room of 20 in which everybody speaks, one speaker each."""
     rows = []
@@ -184,5 +212,5 @@ def peers(harness, args, say):
     return rows
 
 
-MATRIX_PHASES = {"sizes": sizes, "channels": channels, "latency": latency, "api": api, "recovery": recovery,
+MATRIX_PHASES = {"sizes": sizes, "mixed": mixed, "channels": channels, "latency": latency, "api": api, "recovery": recovery,
                  "presence": presence, "peers": peers}

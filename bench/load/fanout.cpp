@@ -9,7 +9,10 @@
 #include <charconv>
 #include <cstdio>
 #include <cstring>
+#include <iterator>
 #include <stdexcept>
+#include <utility>
+#include <vector>
 
 namespace plexus::bench {
 namespace {
@@ -20,17 +23,35 @@ constexpr std::size_t stamp_digits = 19;
 constexpr std::int64_t stamp_base = 1'000'000'000'000'000'000;
 constexpr std::uint64_t sample_every = 256;
 
+constexpr std::size_t digits_of_room = 4; ///< all names are of one length, and so are all frames
+
+// 200 subscribers of twenty channels: few large ones, many small ones.
+constexpr std::size_t mixed_sizes[] = {50, 30, 20, 16, 12, 10, 9, 8, 7, 6, 5, 5, 4, 4, 3, 3, 3, 2, 2, 1};
+
+std::string room(std::size_t number) {
+  const auto digits = std::to_string(number);
+  return "bench:room" + std::string(digits_of_room - std::min(digits_of_room, digits.size()), '0') + digits;
+}
+
 class fanout final : public phase {
 public:
-  explicit fanout(const options& what) :
-      what_(what), all_(what, *this, what.connections + 1), delivered_(what.connections) {
+  /// `sizes`: the subscribers of each channel, `what.connections` in all. The publisher goes from one channel to
+  /// the next. One channel alone is `bench:room`, several have numbers.
+  fanout(const options& what, std::vector<std::size_t> sizes) :
+      what_(what), sizes_(std::move(sizes)), all_(what, *this, what.connections + 1), delivered_(what.connections) {
+    // In rounds, so that the subscribers of a channel lie apart, as they do where people come and go.
+    for (std::size_t round = 0; channel_of_.size() < what.connections; ++round)
+      for (std::size_t i = 0; i < sizes_.size(); ++i)
+        if (round < sizes_[i]) channel_of_.push_back(i);
     std::string data(stamp_mark);
     data += std::string(stamp_digits, '0') + R"(,"x":")";
     if (data.size() + 2 > what.data_size) throw std::runtime_error("--data must be at least 33");
     data += std::string(what.data_size - data.size() - 2, 'x') + R"("})";
-    all_.append_command(command_, R"({"id":1000000000,"publish":{"channel":"bench:room","data":)" + data + "}}");
+    all_.append_command(command_,
+                        R"({"id":1000000000,"publish":{"channel":")" + name(0) + R"(","data":)" + data + "}}");
     id_at_ = command_.find("1000000000");
     stamp_at_ = command_.find(stamp_mark) + stamp_mark.size();
+    name_at_ = command_.find(name(0));
   }
 
   void run() {
@@ -51,17 +72,21 @@ public:
     const auto publications = published_ - published_before;
     drain();
     std::sort(latencies_.begin(), latencies_.end());
-    std::printf(R"({"phase":"fanout","subscribers":%zu,"outstanding":%zu,"data_bytes":%zu,"frame_bytes":%zu,)"
-                R"("deliveries_per_second":%.0f,"publications_per_second":%.0f,"p50_ms":%.3f,"p99_ms":%.3f,)"
-                R"("server_cpu":%.3f,"load_cpu":%.3f})"
-                "\n",
-                what_.connections, what_.outstanding, what_.data_size, frame_size_,
-                static_cast<double>(deliveries) / took, static_cast<double>(publications) / took, quantile(0.5),
-                quantile(0.99), server / took, load / took);
+    std::printf(
+        R"({"phase":"%s","subscribers":%zu,"channels":%zu,"outstanding":%zu,"data_bytes":%zu,"frame_bytes":%zu,)"
+        R"("deliveries_per_second":%.0f,"publications_per_second":%.0f,"p50_ms":%.3f,"p99_ms":%.3f,)"
+        R"("server_cpu":%.3f,"load_cpu":%.3f})"
+        "\n",
+        what_.phase.c_str(), what_.connections, sizes_.size(), what_.outstanding, what_.data_size, frame_size_,
+        static_cast<double>(deliveries) / took, static_cast<double>(publications) / took, quantile(0.5),
+        quantile(0.99), server / took, load / took);
   }
 
   void on_ready(swarm&, client&) override {}
   void on_closed(swarm&, client&) override {}
+  std::string subscribe_command(const options&, const client& which) override {
+    return R"({"id":2,"subscribe":{"channel":")" + name(channel_of_[which.slot]) + R"("}})";
+  }
 
   std::size_t on_bytes(swarm& all, client& which, std::string_view bytes) override {
     if (which.slot >= what_.connections) return read_replies(which, bytes);
@@ -88,6 +113,10 @@ public:
   }
 
 private:
+  [[nodiscard]] std::string name(std::size_t channel) const {
+    return sizes_.size() == 1 ? std::string("bench:room") : room(channel);
+  }
+
   void open() {
     auto& clients = all_.clients();
     for (std::size_t i = 0; i <= what_.connections; ++i) {
@@ -100,7 +129,7 @@ private:
   // The first publication shows how large a frame is, and where in it the time stands.
   void learn() {
     publish(1);
-    all_.run_until([&] { return total_ == what_.connections; }, "the first publication");
+    all_.run_until([&] { return total_ == sizes_.front(); }, "the first publication");
     frame_size_ = first_.size();
     const auto mark = first_.find(stamp_mark);
     if (mark == std::string::npos) throw std::runtime_error("a publication without its data: " + first_);
@@ -113,18 +142,29 @@ private:
     const auto until = now_seconds() + seconds;
     while (now_seconds() < until) {
       all_.check_time("publishing");
-      const auto done = total_ / what_.connections;
-      if (done + what_.outstanding > published_) publish(done + what_.outstanding - published_);
+      settle();
+      if (done_ + what_.outstanding > published_) publish(done_ + what_.outstanding - published_);
       all_.turn(100);
     }
   }
 
+  // As many publications are done as the deliveries suffice for, in the order in which they were published.
+  void settle() {
+    for (; done_ < published_ && total_ - settled_ >= sizes_[done_ % sizes_.size()]; ++done_)
+      settled_ += sizes_[done_ % sizes_.size()];
+  }
+
   void drain() {
-    all_.run_until([&] { return total_ >= published_ * what_.connections; }, "the last publications");
-    for (const auto each : delivered_) {
-      if (each != published_) {
-        throw std::runtime_error("a subscriber got " + std::to_string(each) + " of " + std::to_string(published_));
-      }
+    const auto complete = [&] {
+      settle();
+      return done_ >= published_;
+    };
+    all_.run_until(complete, "the last publications");
+    for (std::size_t i = 0; i < delivered_.size(); ++i) {
+      const auto wanted = published_ / sizes_.size() + (channel_of_[i] < published_ % sizes_.size() ? 1 : 0);
+      if (delivered_[i] != wanted)
+        throw std::runtime_error("a subscriber got " + std::to_string(delivered_[i]) + " of " +
+                                 std::to_string(wanted));
     }
   }
 
@@ -134,6 +174,7 @@ private:
     for (std::uint64_t i = 0; i < count; ++i) {
       std::to_chars(&command_[id_at_], &command_[id_at_] + 10, 1'000'000'000 + published_);
       std::to_chars(&command_[stamp_at_], &command_[stamp_at_] + stamp_digits, stamp_base + now_nanoseconds());
+      if (sizes_.size() > 1) name(published_ % sizes_.size()).copy(&command_[name_at_], room(0).size());
       batch_ += command_;
       ++published_;
     }
@@ -180,20 +221,34 @@ private:
   }
 
   const options& what_;
+  const std::vector<std::size_t> sizes_;
+  std::vector<std::size_t> channel_of_; ///< of each subscriber
   swarm all_;
   std::vector<std::uint64_t> delivered_;
   std::vector<double> latencies_;
   std::uint64_t total_ = 0;
   std::uint64_t published_ = 0;
+  std::uint64_t done_ = 0, settled_ = 0; ///< publications that all have, and their deliveries
   std::string command_, batch_, first_;
-  std::size_t id_at_ = 0, stamp_at_ = 0, stamp_offset_ = 0, frame_size_ = 0;
+  std::size_t id_at_ = 0, stamp_at_ = 0, name_at_ = 0, stamp_offset_ = 0, frame_size_ = 0;
   char head_[4] = {};
 };
 
 } // namespace
 
 void run_fanout(const options& what) {
-  fanout(what).run();
+  fanout(what, {what.connections}).run();
+}
+
+void run_mixed(const options& what) {
+  std::vector<std::size_t> sizes;
+  std::size_t subscribers = 0;
+  for (std::size_t i = 0; i < what.channels; ++i)
+    subscribers += sizes.emplace_back(mixed_sizes[i % std::size(mixed_sizes)]);
+  if (what.channels < 2 || what.channels > 10'000 || subscribers != what.connections)
+    throw std::runtime_error("--connections must be " + std::to_string(subscribers) + ", what --channels (2 to " +
+                             "10,000) have in all");
+  fanout(what, std::move(sizes)).run();
 }
 
 } // namespace plexus::bench

@@ -17,6 +17,8 @@ int main(int count, char** words) {
     const auto what = parse_options(count, words);
     if (what.phase == "fanout") {
       run_fanout(what);
+    } else if (what.phase == "mixed") {
+      run_mixed(what);
     } else if (what.phase == "hold") {
       run_hold(what);
     } else if (what.phase == "connect") {
@@ -34,7 +36,8 @@ int main(int count, char** words) {
     } else if (what.phase == "spread") {
       run_spread(what);
     } else {
-      throw std::runtime_error("the first word is fanout, hold, connect, churn, crowd, pace, roll, spread or api");
+      throw std::runtime_error(
+          "the first word is fanout, mixed, hold, connect, churn, crowd, pace, roll, spread or api");
     }
     return 0;
   } catch (const std::exception& error) {

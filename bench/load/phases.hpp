@@ -10,6 +10,11 @@ namespace plexus::bench {
 /// Deliveries are counted for `seconds`; in the end every subscriber must have got every publication.
 void run_fanout(const options& what);
 
+/// The same with `channels` channels of different sizes, published to one after the other. Of each twenty channels
+/// the subscribers are 50, 30, 20, 16, 12, 10, 9, 8, 7, 6, 5, 5, 4, 4, 3, 3, 3, 2, 2 and 1: 200, so that 1,000
+/// channels have 10,000. A publication is done when as many deliveries came as it and those before it are due.
+void run_mixed(const options& what);
+
 /// Opens `connections`, prints a line, then answers pings until standard input ends, and prints a second line.
 void run_hold(const options& what);
 
