@@ -4,7 +4,7 @@ import time
 from statistics import median
 
 from harness import API_KEY, Failed
-from phases import row
+from phases import beside_limit, row, start_pair
 
 SIZES = [(1, 64, 64), (10, 64, 64), (100, 64, 64), (10_000, 64, 8), (1000, 1024, 8), (1000, 16_384, 1)]  # subscribers, bytes, outstanding
 MIXED_TARGET = 0.85
@@ -39,30 +39,15 @@ def sizes(harness, args, say):
 
 def mixed(harness, args, say):
     """One publisher to 1,000 channels in turn, of 1 to 50 subscribers each, 10,000 in all: run_mixed in load/phases.hpp
-    has the sizes. Beside the limit, which sends to the subscribers of the channel too; pairs as in the fan-out."""
+    has the sizes. Beside the limit, which sends to the subscribers of the channel too."""
     channels = min(1000, (args.connections // 200) * 20)
     if not channels: raise Failed("--connections must be 200 at least")
     options = {"connections": 10 * channels, "channels": channels, "data": 64, "outstanding": 64}
-    plexus = harness.start_plexus()
-    frame = harness.load("mixed", plexus, **options | {"seconds": 0.5})["frame_bytes"]
-    limit = harness.start_limit(frame)
-    harness.load("mixed", limit, **options | {"seconds": 0.5})  # the node had its first run just now
-    runs = []
-    for pair in range(args.pairs):
-        rates = {}
-        for server in (plexus, limit) if pair % 2 == 0 else (limit, plexus):
-            result = harness.load("mixed", server, seconds=args.seconds, **options)
-            if result["frame_bytes"] != frame:
-                raise Failed(f"{server.name} sent frames of {result['frame_bytes']} bytes, not {frame}")
-            rates[server.name] = result["deliveries_per_second"]
-        runs.append(rates)
-        say(f"mixed, pair {pair + 1}: plexus {rates['plexus']:,.0f}, limit {rates['limit']:,.0f}, "
-            f"ratio {rates['plexus'] / rates['limit']:.3f}")
-    for server in (plexus, limit): harness.stop(server)
-    ratio = median(rates["plexus"] / rates["limit"] for rates in runs)
-    return [row(f"fan-out to {10 * channels:,} in {channels:,} channels, mixed, 64 outstanding ({frame}-byte frames)",
-                "deliveries/s", median(rates["plexus"] for rates in runs), median(rates["limit"] for rates in runs),
-                ratio, f">= {MIXED_TARGET:.2f} of the limit", ratio >= MIXED_TARGET)]
+    servers = start_pair(harness, "mixed", **options)
+    rates = beside_limit(harness, say, "mixed", "mixed", servers, args.pairs, seconds=args.seconds, **options)
+    for server in servers[:2]: harness.stop(server)
+    return [row(f"fan-out to {10 * channels:,} in {channels:,} channels, mixed, 64 outstanding ({servers[2]}-byte frames)",
+                "deliveries/s", *rates, f">= {MIXED_TARGET:.2f} of the limit", rates[2] >= MIXED_TARGET)]
 
 
 def channels(harness, args, say):

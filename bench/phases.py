@@ -23,35 +23,49 @@ def row(name, unit, plexus, limit=None, ratio=None, target=None, met=None):
             "met": met}
 
 
-def fanout(harness, args, say):
-    """Pairs of runs, plexus and the kernel's limit in turn, the order changing from pair to pair."""
-    plexus = harness.start_plexus()
-    options = {"connections": args.subscribers, "data": 64, "seconds": args.seconds}
-    frame = harness.load("fanout", plexus, **options | {"seconds": 0.5})["frame_bytes"]
+def start_pair(harness, phase, start=None, plexus_only={}, **options):
+    """A node, a limit that sends frames of the node's size, and that size. Both have had a short run."""
+    plexus = (start or harness.start_plexus)()
+    frame = harness.load(phase, plexus, seconds=0.5, **options, **plexus_only)["frame_bytes"]
     limit = harness.start_limit(frame)
-    harness.load("fanout", limit, **options | {"seconds": 0.5})  # the node had its first run just now
+    harness.load(phase, limit, seconds=0.5, **options)
+    return plexus, limit, frame
+
+
+def beside_limit(harness, say, what, phase, servers, pairs, plexus_only={}, **options):
+    """Pairs of runs, plexus and the kernel's limit in turn, the order changing from pair to pair. Medians: deliveries
+    a second of both, and the ratios of the pairs. `servers`: of start_pair; `plexus_only`: options of its runs alone."""
+    plexus, limit, frame = servers
+    runs = []
+    for pair in range(pairs):
+        order = (plexus, limit) if pair % 2 == 0 else (limit, plexus)
+        rates, per_cpu = {}, {}
+        for server in order:
+            result = harness.load(phase, server, **options, **(plexus_only if server is plexus else {}))
+            if result["frame_bytes"] != frame:
+                raise Failed(f"{server.name} sent frames of {result['frame_bytes']} bytes, not {frame}")
+            rates[server.name] = result["deliveries_per_second"]
+            per_cpu[server.name] = result["deliveries_per_second"] / max(result["server_cpu"], 0.001)
+        runs.append(rates)
+        say(f"{what}, pair {pair + 1}: plexus {rates['plexus']:,.0f}, limit {rates['limit']:,.0f}, "
+            f"ratio {rates['plexus'] / rates['limit']:.3f} "
+            f"(by the server's CPU time {per_cpu['plexus'] / per_cpu['limit']:.3f})")
+    return (median(rates["plexus"] for rates in runs), median(rates["limit"] for rates in runs),
+            median(rates["plexus"] / rates["limit"] for rates in runs))
+
+
+def fanout(harness, args, say):
+    """One channel, as many publications under way as each target says."""
+    options = {"connections": args.subscribers, "data": 64}
+    servers = start_pair(harness, "fanout", **options)
     rows = []
     for outstanding, target in FANOUT_TARGETS.items():
-        pairs = []
-        for pair in range(args.pairs):
-            order = (plexus, limit) if pair % 2 == 0 else (limit, plexus)
-            rates, per_cpu = {}, {}
-            for server in order:
-                result = harness.load("fanout", server, outstanding=outstanding, **options)
-                if result["frame_bytes"] != frame:
-                    raise Failed(f"{server.name} sent frames of {result['frame_bytes']} bytes, not {frame}")
-                rates[server.name] = result["deliveries_per_second"]
-                per_cpu[server.name] = result["deliveries_per_second"] / max(result["server_cpu"], 0.001)
-            pairs.append(rates)
-            say(f"fan-out, {outstanding} outstanding, pair {pair + 1}: plexus {rates['plexus']:,.0f}, "
-                f"limit {rates['limit']:,.0f}, ratio {rates['plexus'] / rates['limit']:.3f} "
-                f"(by the server's CPU time {per_cpu['plexus'] / per_cpu['limit']:.3f})")
-        ratio = median(rates["plexus"] / rates["limit"] for rates in pairs)
-        rows.append(row(f"fan-out, {outstanding} outstanding ({frame}-byte frames)", "deliveries/s",
-                        median(rates["plexus"] for rates in pairs), median(rates["limit"] for rates in pairs),
-                        ratio, f">= {target:.2f} of the limit", ratio >= target))
-    harness.stop(plexus)
-    harness.stop(limit)
+        what = f"fan-out, {outstanding} outstanding"
+        rates = beside_limit(harness, say, what, "fanout", servers, args.pairs, outstanding=outstanding,
+                             seconds=args.seconds, **options)
+        rows.append(row(f"{what} ({servers[2]}-byte frames)", "deliveries/s", *rates,
+                        f">= {target:.2f} of the limit", rates[2] >= target))
+    for server in servers[:2]: harness.stop(server)
     return rows
 
 

@@ -21,6 +21,7 @@ constexpr std::string_view stamp_mark = R"({"t":)";
 constexpr std::size_t stamp_digits = 19;
 // Keeps the number of digits constant; the steady clock begins at the machine's start.
 constexpr std::int64_t stamp_base = 1'000'000'000'000'000'000;
+constexpr std::uint64_t first_id = 1'000'000'000; ///< ids of publications are of one length
 constexpr std::uint64_t sample_every = 256;
 
 constexpr std::size_t digits_of_room = 4; ///< all names are of one length, and so are all frames
@@ -47,9 +48,8 @@ public:
     data += std::string(stamp_digits, '0') + R"(,"x":")";
     if (data.size() + 2 > what.data_size) throw std::runtime_error("--data must be at least 33");
     data += std::string(what.data_size - data.size() - 2, 'x') + R"("})";
-    all_.append_command(command_,
-                        R"({"id":1000000000,"publish":{"channel":")" + name(0) + R"(","data":)" + data + "}}");
-    id_at_ = command_.find("1000000000");
+    all_.append_command(command_, all_.words().publish(first_id, name(0), data));
+    id_at_ = command_.find(all_.words().id(first_id));
     stamp_at_ = command_.find(stamp_mark) + stamp_mark.size();
     name_at_ = command_.find(name(0));
   }
@@ -85,7 +85,7 @@ public:
   void on_ready(swarm&, client&) override {}
   void on_closed(swarm&, client&) override {}
   std::string subscribe_command(const options&, const client& which) override {
-    return R"({"id":2,"subscribe":{"channel":")" + name(channel_of_[which.slot]) + R"("}})";
+    return all_.words().subscribe(name(channel_of_[which.slot]));
   }
 
   std::size_t on_bytes(swarm& all, client& which, std::string_view bytes) override {
@@ -135,7 +135,7 @@ private:
     if (mark == std::string::npos) throw std::runtime_error("a publication without its data: " + first_);
     stamp_offset_ = mark + stamp_mark.size();
     std::memcpy(head_, first_.data(), sizeof head_);
-    if (static_cast<std::uint8_t>(head_[1]) != 126) throw std::runtime_error("--data is too small or too large");
+    if (static_cast<std::uint8_t>(head_[1]) > 126) throw std::runtime_error("--data is too large");
   }
 
   void keep_publishing(double seconds) {
@@ -172,7 +172,8 @@ private:
   void publish(std::uint64_t count) {
     batch_.clear();
     for (std::uint64_t i = 0; i < count; ++i) {
-      std::to_chars(&command_[id_at_], &command_[id_at_] + 10, 1'000'000'000 + published_);
+      const auto id = all_.words().id(first_id + published_);
+      id.copy(&command_[id_at_], id.size());
       std::to_chars(&command_[stamp_at_], &command_[stamp_at_] + stamp_digits, stamp_base + now_nanoseconds());
       if (sizes_.size() > 1) name(published_ % sizes_.size()).copy(&command_[name_at_], room(0).size());
       batch_ += command_;
@@ -195,10 +196,9 @@ private:
     if (in.opcode == op_close) throw std::runtime_error("a subscriber was closed: " + std::string(in.payload));
     all.answer_ping(which, in);
     std::uint64_t found = 0;
-    for (auto at = in.payload.find(R"("pub":{)"); at != std::string_view::npos;
-         at = in.payload.find(R"("pub":{)", at + 1)) {
-      ++found;
-    }
+    all.words().each(in.payload, [&](std::string_view message) {
+      if (all.words().kind(message) == answer::publication) ++found;
+    });
     if (found > 0 && first_.empty()) first_.assign(frame_at, in.size);
     return found;
   }
@@ -206,9 +206,13 @@ private:
   std::size_t read_replies(client& which, std::string_view bytes) {
     std::size_t used = 0;
     while (const auto in = next_frame(bytes.substr(used))) {
-      if (in->opcode == op_close || in->payload.find(R"("error":)") != std::string_view::npos) {
+      const auto refuse = [&] {
         throw std::runtime_error("the publisher was refused: " + std::string(in->payload));
-      }
+      };
+      if (in->opcode == op_close) refuse();
+      all_.words().each(in->payload, [&](std::string_view message) {
+        if (all_.words().kind(message) == answer::refused) refuse();
+      });
       all_.answer_ping(which, *in);
       used += in->size;
     }

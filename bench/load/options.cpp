@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <fstream>
+#include <iterator>
 #include <stdexcept>
 #include <string_view>
 
@@ -78,6 +79,10 @@ options parse_options(int count, char** words) {
       result.two_step = true;
       continue;
     }
+    if (name == "--protobuf") {
+      result.protobuf = true;
+      continue;
+    }
     if (name == "--socket-io") {
       result.socket_io = true;
       continue;
@@ -88,6 +93,10 @@ options parse_options(int count, char** words) {
   if (result.port == 0 || result.connections == 0 || result.in_flight == 0 || result.at_once == 0 ||
       result.outstanding == 0 || result.sources == 0 || result.sources > 250) {
     throw std::runtime_error("--port and --connections are needed; counts are at least 1, --sources at most 250");
+  }
+  constexpr std::string_view in_protobuf[] = {"fanout", "mixed", "hold", "connect", "churn", "spread"};
+  if (result.protobuf && std::ranges::find(in_protobuf, result.phase) == std::end(in_protobuf)) {
+    throw std::runtime_error("--protobuf is for fanout, mixed, hold, connect, churn and spread");
   }
   return result;
 }

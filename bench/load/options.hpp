@@ -31,6 +31,7 @@ struct options {
   std::uint64_t channels = 1;       ///< connections are spread over so many; 0: each has its own
   unsigned sources = 64;            ///< loopback addresses to dial from, since one has only 28,000 ports
   bool socket_io = false;           ///< the same texts as events of a Socket.IO server
+  bool protobuf = false;            ///< speak Protobuf: `fanout`, `mixed`, `hold`, `connect`, `churn`, `spread`
   bool two_step = false;            ///< subscribe only after the reply to connect
   std::vector<std::string> tokens;  ///< used in turn; empty: none is sent
 };

@@ -13,7 +13,7 @@
 namespace plexus::bench {
 namespace {
 
-constexpr std::string_view stamp_mark = R"("data":{"t":)", pub_mark = R"("pub":{)", offset_mark = R"("offset":)";
+constexpr std::string_view stamp_mark = R"({"t":)";
 constexpr std::size_t stamp_digits = 19;
 // Keeps the number of digits constant; the steady clock begins at the machine's start.
 constexpr std::int64_t stamp_base = 1'000'000'000'000'000'000;
@@ -42,7 +42,7 @@ public:
     data_tail_ = R"(,"x":")";
     const auto fixed = stamp_digits + data_tail_.size() + std::string_view(R"({"t":"})").size();
     if (fixed > what.data_size) throw std::runtime_error("--data must be at least 33");
-    data_tail_ += std::string(what.data_size - fixed, 'x') + R"("}}})";
+    data_tail_ += std::string(what.data_size - fixed, 'x') + R"("})";
   }
 
   void run() {
@@ -89,11 +89,7 @@ public:
         all.answer_ping(which, *in);
         continue;
       }
-      for (auto rest = in->payload; !rest.empty();) {
-        const auto line = rest.substr(0, rest.find('\n'));
-        rest.remove_prefix(std::min(rest.size(), line.size() + 1));
-        take(which, line);
-      }
+      all.words().each(in->payload, [&](std::string_view message) { take(which, message); });
     }
     return used;
   }
@@ -135,10 +131,9 @@ private:
     const auto channel = published_ % channels_;
     auto& batch = batches_[slot];
     if (batch.empty()) to_flush_.push_back(slot);
-    command_ = R"({"id":)" + std::to_string(published_ + 10) + R"(,"publish":{"channel":"bench:room)" +
-               (what_.channels == 1 ? std::string() : std::to_string(channel)) + R"(","data":{"t":)" +
-               std::to_string(stamp_base + stamp) + data_tail_;
-    append_frame(batch, op_text, command_);
+    data_.assign(stamp_mark).append(std::to_string(stamp_base + stamp)).append(data_tail_);
+    const auto name = "bench:room" + (what_.channels == 1 ? std::string() : std::to_string(channel));
+    all_.append_command(batch, all_.words().publish(published_ + 10, name, data_));
     ++sent_to_[channel];
     ++published_;
   }
@@ -152,27 +147,23 @@ private:
     to_flush_.clear();
   }
 
-  void take(const client& which, std::string_view line) {
-    const auto at = line.find(pub_mark);
-    if (at == std::string_view::npos) {
-      if (line.find(R"("error":)") != std::string_view::npos)
-        throw std::runtime_error("refused: " + std::string(line));
-      if (line.find(R"("publish":)") != std::string_view::npos) ++replied_;
-      return;
-    }
-    const auto stamp = line.find(stamp_mark, at);
-    if (stamp == std::string_view::npos) throw std::runtime_error("a damaged publication: " + std::string(line));
-    const auto sent = static_cast<std::int64_t>(number_at(line.substr(stamp + stamp_mark.size()))) - stamp_base;
+  void take(const client& which, std::string_view message) {
+    const auto kind = all_.words().kind(message);
+    if (kind == answer::refused) throw std::runtime_error("refused: " + std::string(message));
+    if (kind == answer::published) ++replied_;
+    if (kind != answer::publication) return;
+    const auto stamp = message.find(stamp_mark);
+    if (stamp == std::string_view::npos) throw std::runtime_error("a damaged publication: " + std::string(message));
+    const auto sent = static_cast<std::int64_t>(number_at(message.substr(stamp + stamp_mark.size()))) - stamp_base;
     latencies_[which.node].push_back(static_cast<float>(static_cast<double>(now_nanoseconds() - sent) * 1e-6));
     ++got_[which.slot];
     ++delivered_;
-    const auto offset_at = line.rfind(offset_mark);
-    if (offset_at == std::string_view::npos) return;
-    const auto offset = number_at(line.substr(offset_at + offset_mark.size()));
+    const auto offset = all_.words().offset(message);
+    if (!offset) return;
     auto& last = offsets_[which.slot];
-    if (last != 0 && offset != last + 1)
-      throw std::runtime_error("offset " + std::to_string(offset) + " came after " + std::to_string(last));
-    last = offset;
+    if (last != 0 && *offset != last + 1)
+      throw std::runtime_error("offset " + std::to_string(*offset) + " came after " + std::to_string(last));
+    last = *offset;
   }
 
   void drain() {
@@ -213,7 +204,7 @@ private:
   std::vector<std::string> batches_;
   std::vector<std::size_t> to_flush_;
   std::vector<std::vector<float>> latencies_;
-  std::string command_, data_tail_;
+  std::string data_, data_tail_;
   std::uint64_t published_ = 0, replied_ = 0, delivered_ = 0;
   double due_ = 0;
 };

@@ -51,10 +51,6 @@ int open_socket(std::uint32_t source_host, std::uint16_t port) {
   return fd;
 }
 
-bool holds(std::string_view text, std::string_view word) {
-  return text.find(word) != std::string_view::npos;
-}
-
 std::string close_reason(const frame& in) {
   if (in.payload.size() < 2) return "closed without a code";
   const auto high = static_cast<std::uint8_t>(in.payload[0]);
@@ -84,14 +80,16 @@ std::uint16_t phase::port(const options& what, const client&) {
 std::string phase::subscribe_command(const options& what, const client& which) {
   const auto number = what.channels == 0 ? which.serial : which.serial % what.channels;
   const auto channel = what.channels == 1 ? std::string("bench:room") : "bench:room" + std::to_string(number);
-  return R"({"id":2,"subscribe":{"channel":")" + channel + R"("}})";
+  return dialect(what.protobuf).subscribe(channel);
 }
 
 swarm::swarm(const options& what, phase& owner, std::size_t slots) :
     what_(what),
     owner_(owner),
+    words_(what.protobuf),
     request_(upgrade_request(what.port,
-                             what.socket_io ? "/socket.io/?EIO=4&transport=websocket" : "/connection/websocket")),
+                             what.socket_io ? "/socket.io/?EIO=4&transport=websocket" : "/connection/websocket",
+                             words_.subprotocol())),
     epoll_(::epoll_create1(EPOLL_CLOEXEC)),
     deadline_(now_seconds() + what.timeout),
     clients_(slots),
@@ -213,8 +211,8 @@ std::size_t swarm::consume(client& which, std::string_view bytes) {
       append_frame(out, op_text, "40"); // to the main namespace; commands come behind its answer
     } else {
       auto commands = connect_command(which);
-      if (which.subscribes && !what_.two_step) commands += "\n" + owner_.subscribe_command(what_, which);
-      append_frame(out, op_text, commands);
+      if (which.subscribes && !what_.two_step) words_.join(commands, owner_.subscribe_command(what_, which));
+      append_frame(out, words_.opcode(), commands);
     }
     send(which, out);
   }
@@ -227,42 +225,40 @@ std::size_t swarm::consume(client& which, std::string_view bytes) {
       return used;
     }
     answer_ping(which, *in);
-    for (auto rest = in->payload; !rest.empty();) {
-      const auto line = rest.substr(0, rest.find('\n'));
-      rest.remove_prefix(std::min(rest.size(), line.size() + 1));
-      on_reply(which, line);
-      if (which.fd < 0) return used;
-    }
+    words_.each(in->payload, [&](std::string_view message) {
+      if (which.fd >= 0 && which.serial == serial) on_reply(which, message);
+    });
     if (which.fd < 0 || which.serial != serial) return used;
   }
   if (which.at == stage::closing) return bytes.size();
   return used + owner_.on_bytes(*this, which, bytes.substr(used));
 }
 
-void swarm::on_reply(client& which, std::string_view line) {
-  if (holds(line, "\"error\":")) return fail_opening(which, "refused: " + std::string(line));
-  if (what_.socket_io && line.starts_with("40")) {
+void swarm::on_reply(client& which, std::string_view message) {
+  const auto kind = words_.kind(message);
+  if (kind == answer::refused) return fail_opening(which, "refused: " + std::string(message));
+  if (what_.socket_io && message.starts_with("40")) {
     std::string out;
     append_command(out, connect_command(which));
     if (which.subscribes) append_command(out, owner_.subscribe_command(what_, which));
     return send(which, out);
   }
-  if (which.at == stage::connecting && holds(line, "\"connect\":")) {
+  if (which.at == stage::connecting && kind == answer::connected) {
     which.at = stage::subscribing;
     if (!which.subscribes) return set_ready(which);
     if (what_.two_step) {
       std::string out;
-      append_frame(out, op_text, owner_.subscribe_command(what_, which));
+      append_frame(out, words_.opcode(), owner_.subscribe_command(what_, which));
       send(which, out);
     }
-  } else if (which.at == stage::subscribing && holds(line, "\"subscribe\":")) {
-    owner_.on_subscribed(*this, which, line);
+  } else if (which.at == stage::subscribing && kind == answer::subscribed) {
+    owner_.on_subscribed(*this, which, message);
     set_ready(which);
   }
 }
 
-void swarm::append_command(std::string& out, const std::string& text) const {
-  append_frame(out, op_text, what_.socket_io ? R"(42["m",)" + text + "]" : text);
+void swarm::append_command(std::string& out, const std::string& command) const {
+  append_frame(out, words_.opcode(), what_.socket_io ? R"(42["m",)" + command + "]" : command);
 }
 
 void swarm::set_ready(client& which) {
@@ -274,7 +270,10 @@ void swarm::set_ready(client& which) {
 void swarm::answer_ping(client& which, const frame& in) {
   std::string out;
   if (in.opcode == op_ping) append_frame(out, op_pong, in.payload);
-  if (in.opcode == op_text && (in.payload == "{}" || in.payload == "{}\n")) append_frame(out, op_text, "{}");
+  const auto ping = words_.ping();
+  if (in.opcode == words_.opcode() && in.payload.starts_with(ping) && in.payload.size() <= ping.size() + 1) {
+    append_frame(out, words_.opcode(), ping); // in JSON a line break may follow
+  }
   if (what_.socket_io && in.opcode == op_text && in.payload == "2") append_frame(out, op_text, "3");
   if (out.empty()) return;
   ++pings_;
@@ -308,8 +307,7 @@ void swarm::forget(client& which) {
 }
 
 std::string swarm::connect_command(const client& which) const {
-  if (what_.tokens.empty()) return R"({"id":1,"connect":{}})";
-  return R"({"id":1,"connect":{"token":")" + what_.tokens[which.serial % what_.tokens.size()] + R"("}})";
+  return words_.connect(what_.tokens.empty() ? std::string() : what_.tokens[which.serial % what_.tokens.size()]);
 }
 
 } // namespace plexus::bench

@@ -2,6 +2,7 @@
 // Many clients of the Centrifuge protocol on one epoll loop: dials them up to a subscription and hands what comes
 // afterwards to a phase of the benchmark. One thread; errors are std::runtime_error with a sentence.
 
+#include "load/dialect.hpp"
 #include "load/options.hpp"
 #include "load/wire.hpp"
 
@@ -59,8 +60,10 @@ public:
 
   /// Opens the next connection in a closed slot.
   void dial(client& slot, bool subscribes = true, std::size_t node = 0);
-  /// A command's text as a frame of the server's dialect.
-  void append_command(std::string& out, const std::string& text) const;
+  /// What this run's server is spoken to in.
+  [[nodiscard]] const dialect& words() const noexcept { return words_; }
+  /// A command as a frame; for a Socket.IO server as an event.
+  void append_command(std::string& out, const std::string& command) const;
   void send(client& to, std::string_view bytes);
   /// Clean: a close frame, then the server ends it. Otherwise the socket is closed at once.
   void close(client& which, bool clean);
@@ -78,7 +81,7 @@ public:
   }
   void check_time(const char* what) const;
 
-  /// Answers a `{}` among the lines of a text frame, or a WebSocket ping.
+  /// Answers a frame that is a ping of the protocol, or of WebSocket.
   void answer_ping(client& which, const frame& in);
 
   std::vector<client>& clients() noexcept { return clients_; }
@@ -94,7 +97,7 @@ private:
   void begin(client& which);
   void read(client& which, bool until_end);
   std::size_t consume(client& which, std::string_view bytes);
-  void on_reply(client& which, std::string_view line);
+  void on_reply(client& which, std::string_view message);
   void set_ready(client& which);
   void end(client& which, const std::string& why);
   /// What can't be before a connection is ready.
@@ -104,6 +107,7 @@ private:
 
   const options& what_;
   phase& owner_;
+  dialect words_;
   std::string request_;
   int epoll_;
   double deadline_;

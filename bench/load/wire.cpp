@@ -47,10 +47,11 @@ void append_frame(std::string& out, std::uint8_t opcode, std::string_view payloa
   out.append(payload);
 }
 
-std::string upgrade_request(std::uint16_t port, std::string_view path) {
+std::string upgrade_request(std::uint16_t port, std::string_view path, std::string_view subprotocol) {
   std::string request = "GET " + std::string(path) + " HTTP/1.1\r\nHost: 127.0.0.1:" + std::to_string(port);
   request += "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ";
   request += key;
+  if (!subprotocol.empty()) request.append("\r\nSec-WebSocket-Protocol: ").append(subprotocol);
   request += "\r\n\r\n";
   return request;
 }

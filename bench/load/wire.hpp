@@ -10,6 +10,7 @@
 namespace plexus::bench {
 
 inline constexpr std::uint8_t op_text = 1;
+inline constexpr std::uint8_t op_binary = 2;
 inline constexpr std::uint8_t op_close = 8;
 inline constexpr std::uint8_t op_ping = 9;
 inline constexpr std::uint8_t op_pong = 10;
@@ -27,8 +28,8 @@ std::optional<frame> next_frame(std::string_view bytes);
 /// Appends a client's frame. Its mask is zero, which servers must accept: masking would only cost the load time.
 void append_frame(std::string& out, std::uint8_t opcode, std::string_view payload);
 
-/// The request that opens a WebSocket.
-std::string upgrade_request(std::uint16_t port, std::string_view path);
+/// The request that opens a WebSocket; an empty `subprotocol` is not offered.
+std::string upgrade_request(std::uint16_t port, std::string_view path, std::string_view subprotocol);
 
 /// The size of the answer's head, 0 while it isn't complete. Throws std::runtime_error, with the status line, for
 /// anything but the right 101.
