@@ -144,9 +144,20 @@ class Harness:
                     raise Failed(f"redis did not start: {log.read_text(errors='replace')[-500:]}") from None
                 time.sleep(0.02)
 
-    def start_plexus(self, tokens=False, redis=None, core=None, plugins=(), **channel):
+    def make_certificate(self):
+        """Paths of a certificate that nobody verifies, and of its key."""
+        certificate, key = self.directory / "certificate.pem", self.directory / "key.pem"
+        if not certificate.exists():
+            if not shutil.which("openssl"): raise Failed("openssl is not installed: there is no certificate")
+            made = subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+                                   "-nodes", "-days", "2", "-subj", "/CN=localhost", "-keyout", key, "-out",
+                                   certificate], capture_output=True, text=True)
+            if made.returncode != 0: raise Failed(f"no certificate: {made.stderr.strip()[-300:]}")
+        return certificate, key
+
+    def start_plexus(self, tokens=False, redis=None, core=None, plugins=(), tls=False, **channel):
         """`redis`: its backplane, otherwise the node is alone; `plugins`: names of programs beside the load;
-        `channel`: options of the channels."""
+        `tls`: its port speaks TLS; `channel`: options of the channels."""
         client = {"token": {"hmac_secret": SECRET}} if tokens else {"insecure": True}
         config = {
             "node": {"name": "bench", "loops": 1, "drain_timeout": "1s"},
@@ -157,6 +168,9 @@ class Harness:
             "channels": {"namespaces": {"bench": {"subscribe": "anyone", "publish": "anyone"} | channel}},
         }
         if plugins: config["plugins"] = [str(Path(self.tools).resolve() / f"lib{name}.so") for name in plugins]
+        if tls:
+            certificate, key = self.make_certificate()
+            config["listen"]["tls"] = {"certificate": str(certificate), "key": str(key)}
         if redis: config["backplane"] = {"url": f"redis://127.0.0.1:{redis.port}"}
         file = self.directory / f"bench-{self._started}.json"
         file.write_text(json.dumps(config, indent=2))
@@ -210,9 +224,9 @@ class Harness:
         state = "" if server.process.poll() is None else f" (the server ended with {server.process.returncode})"
         return state + (f"\n  its log ends: {text[-500:]}" if text else "")
 
-    def hold(self, server, connections, channels):
+    def hold(self, server, connections, channels, **options):
         """Opens connections that stay open while the result is in use: a context manager."""
-        return Held(self, server, connections, channels)
+        return Held(self, server, {"connections": connections, "channels": channels} | options)
 
 
     def talk(self, phase, server, niceness=0, **options):
@@ -263,9 +277,8 @@ class Talk:
 
 
 class Held:
-    def __init__(self, harness, server, connections, channels):
+    def __init__(self, harness, server, options):
         self.harness, self.server = harness, server
-        options = {"connections": connections, "channels": channels}
         self.command = harness._load_command("hold", server, options)
 
     def __enter__(self):

@@ -69,10 +69,10 @@ def fanout(harness, args, say):
     return rows
 
 
-def idle(harness, server, connections, channels, seconds):
+def idle(harness, server, connections, channels, seconds, **options):
     """Bytes for each connection, and per cent of a core over the time that follows (None without one)."""
     before = server.resident()
-    with harness.hold(server, connections, channels) as held:
+    with harness.hold(server, connections, channels, **options) as held:
         time.sleep(1)
         each = (server.resident() - before) / connections
         percent = None
@@ -83,7 +83,7 @@ def idle(harness, server, connections, channels, seconds):
             percent = 100 * (server.cpu_seconds() - cpu) / (time.monotonic() - began)
         pings = held.finish()
     harness.runs.append({"server": server.name, "phase": "idle", "connections": connections, "channels": channels,
-                         "bytes_each": each, "cpu_percent": percent, "seconds": seconds, "pings": pings})
+                         **options, "bytes_each": each, "cpu_percent": percent, "seconds": seconds, "pings": pings})
     if seconds >= 60 and server.name == "plexus" and pings < connections:
         raise Failed(f"only {pings} pings in {seconds} s for {connections} connections")
     return each, percent

@@ -66,13 +66,16 @@ void run_connect(const options& what) {
     closing += server_cpu(what) - between;
     opened += count;
   }
+  all.check_resumed();
   const auto count = static_cast<double>(opened);
-  std::printf(R"({"phase":"connect","connections":%zu,"two_step":%s,"tokens":%s,"per_second":%.0f,)"
-              R"("opening_cpu_seconds":%.4f,"closing_cpu_seconds":%.4f,"per_cpu_second":%.0f,)"
-              R"("per_cpu_second_with_close":%.0f})"
-              "\n",
-              opened, what.two_step ? "true" : "false", what.tokens.empty() ? "false" : "true", count / seconds,
-              opening, closing, opening > 0 ? count / opening : 0, opening > 0 ? count / (opening + closing) : 0);
+  std::printf(
+      R"({"phase":"connect","connections":%zu,"two_step":%s,"tokens":%s,"tls":%s,"resumed":%llu,"per_second":%.0f,)"
+      R"("opening_cpu_seconds":%.4f,"closing_cpu_seconds":%.4f,"per_cpu_second":%.0f,)"
+      R"("per_cpu_second_with_close":%.0f})"
+      "\n",
+      opened, what.two_step ? "true" : "false", what.tokens.empty() ? "false" : "true", what.tls ? "true" : "false",
+      static_cast<unsigned long long>(all.resumed()), count / seconds, opening, closing,
+      opening > 0 ? count / opening : 0, opening > 0 ? count / (opening + closing) : 0);
 }
 
 void run_churn(const options& what) {

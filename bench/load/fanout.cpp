@@ -124,6 +124,7 @@ private:
       all_.dial(clients[i], i < what_.connections);
     }
     all_.run_until([&] { return all_.opening() == 0; }, "opening the subscribers");
+    all_.check_resumed();
   }
 
   // The first publication shows how large a frame is, and where in it the time stands.

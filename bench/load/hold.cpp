@@ -42,9 +42,10 @@ void run_hold(const options& what) {
     all.dial(each);
   }
   all.run_until([&] { return all.opening() == 0; }, "opening the connections");
-  std::printf(R"({"phase":"hold","connections":%zu,"seconds":%.2f})"
+  all.check_resumed();
+  std::printf(R"({"phase":"hold","connections":%zu,"resumed":%llu,"seconds":%.2f})"
               "\n",
-              what.connections, now_seconds() - began);
+              what.connections, static_cast<unsigned long long>(all.resumed()), now_seconds() - began);
   std::fflush(stdout);
   while (!input_ended()) all.turn(200);
   std::printf(R"({"phase":"held","pings":%llu,"lost":%zu})"

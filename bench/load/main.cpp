@@ -2,6 +2,7 @@
 
 #include <sys/resource.h>
 
+#include <csignal>
 #include <cstdio>
 #include <exception>
 #include <stdexcept>
@@ -10,6 +11,7 @@ using namespace plexus::bench;
 
 int main(int count, char** words) {
   try {
+    std::signal(SIGPIPE, SIG_IGN); // OpenSSL writes to sockets without saying so
     rlimit files{};
     getrlimit(RLIMIT_NOFILE, &files);
     files.rlim_cur = files.rlim_max;

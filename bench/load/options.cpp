@@ -68,6 +68,15 @@ void read_option(options& into, std::string_view name, const std::string& value)
   throw std::runtime_error("unknown option " + std::string(name));
 }
 
+bool* flag_of(options& in, std::string_view name) {
+  if (name == "--two-step") return &in.two_step;
+  if (name == "--protobuf") return &in.protobuf;
+  if (name == "--tls") return &in.tls;
+  if (name == "--resume") return &in.resume;
+  if (name == "--socket-io") return &in.socket_io;
+  return nullptr;
+}
+
 } // namespace
 
 options parse_options(int count, char** words) {
@@ -75,16 +84,8 @@ options parse_options(int count, char** words) {
   if (count > 1) result.phase = words[1];
   for (int i = 2; i < count; ++i) {
     const std::string_view name = words[i];
-    if (name == "--two-step") {
-      result.two_step = true;
-      continue;
-    }
-    if (name == "--protobuf") {
-      result.protobuf = true;
-      continue;
-    }
-    if (name == "--socket-io") {
-      result.socket_io = true;
+    if (auto* const flag = flag_of(result, name)) {
+      *flag = true;
       continue;
     }
     if (++i == count) throw std::runtime_error(std::string(name) + " needs a value");
@@ -94,6 +95,8 @@ options parse_options(int count, char** words) {
       result.outstanding == 0 || result.sources == 0 || result.sources > 250) {
     throw std::runtime_error("--port and --connections are needed; counts are at least 1, --sources at most 250");
   }
+  if (result.resume && !result.tls) throw std::runtime_error("--resume is for --tls");
+  if (result.tls && result.phase == "api") throw std::runtime_error("--tls is not for api");
   constexpr std::string_view in_protobuf[] = {"fanout", "mixed", "hold", "connect", "churn", "spread"};
   if (result.protobuf && std::ranges::find(in_protobuf, result.phase) == std::end(in_protobuf)) {
     throw std::runtime_error("--protobuf is for fanout, mixed, hold, connect, churn and spread");

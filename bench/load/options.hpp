@@ -32,6 +32,8 @@ struct options {
   unsigned sources = 64;            ///< loopback addresses to dial from, since one has only 28,000 ports
   bool socket_io = false;           ///< the same texts as events of a Socket.IO server
   bool protobuf = false;            ///< speak Protobuf: `fanout`, `mixed`, `hold`, `connect`, `churn`, `spread`
+  bool tls = false;                 ///< TLS 1.3
+  bool resume = false;              ///< with `tls`: each connection with a ticket from an earlier one
   bool two_step = false;            ///< subscribe only after the reply to connect
   std::vector<std::string> tokens;  ///< used in turn; empty: none is sent
 };

@@ -96,6 +96,7 @@ swarm::swarm(const options& what, phase& owner, std::size_t slots) :
     buffer_(256 * 1024),
     events_(1024) {
   if (epoll_ < 0) fail("epoll_create1");
+  if (what.tls) tls_ = std::make_unique<tls_client>(what.resume, what.port);
   for (std::size_t i = 0; i < slots; ++i) clients_[i].slot = static_cast<std::uint32_t>(i);
 }
 
@@ -122,7 +123,7 @@ void swarm::dial(client& slot, bool subscribes, std::size_t node) {
 
 void swarm::send(client& to, std::string_view bytes) {
   if (to.unsent.empty()) {
-    const auto sent = ::send(to.fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    const auto sent = write_some(to, bytes);
     if (sent < 0 && errno != EAGAIN) return; // the end is read from the socket, with what came before it
     if (sent > 0) bytes.remove_prefix(static_cast<std::size_t>(sent));
   }
@@ -159,20 +160,53 @@ void swarm::check_time(const char* what) const {
 void swarm::handle(client& which, std::uint32_t events) {
   if (which.at == stage::dialing) {
     if ((events & EPOLLOUT) == 0) return;
-    begin(which);
+    if (!tls_) {
+      begin(which);
+    } else {
+      which.tls = tls_->start(which.fd);
+      which.at = stage::securing;
+    }
   } else if ((events & EPOLLOUT) != 0 && !which.unsent.empty()) {
     const auto rest = std::move(which.unsent);
     which.unsent.clear();
     send(which, rest);
   }
+  if (which.at == stage::securing && !secure(which)) return;
   if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) {
     read(which, (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0);
   }
 }
 
+bool swarm::secure(client& which) {
+  try {
+    if (!which.tls->handshake()) return false;
+  } catch (const std::runtime_error& refused) {
+    fail_opening(which, refused.what());
+    return false;
+  }
+  ++secured_;
+  if (which.tls->resumed()) ++resumed_;
+  begin(which);
+  return true;
+}
+
+void swarm::check_resumed() const {
+  if (what_.resume && static_cast<double>(resumed_) < 0.95 * static_cast<double>(secured_))
+    throw std::runtime_error("only " + std::to_string(resumed_) + " of " + std::to_string(secured_) +
+                             " TLS sessions were resumed");
+}
+
 void swarm::begin(client& which) {
   which.at = stage::upgrading;
   send(which, request_);
+}
+
+std::ptrdiff_t swarm::write_some(client& to, std::string_view bytes) {
+  return to.tls ? to.tls->write(bytes) : ::send(to.fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+}
+
+std::ptrdiff_t swarm::read_some(client& from, char* into, std::size_t size) {
+  return from.tls ? from.tls->read(into, size) : ::recv(from.fd, into, size, 0);
 }
 
 // Edge-triggered: a read that doesn't fill the buffer emptied the socket, unless the peer's end was already queued.
@@ -182,7 +216,7 @@ void swarm::read(client& which, bool until_end) {
     const auto kept = which.held.size();
     std::memcpy(buffer_.data(), which.held.data(), kept);
     const auto space = buffer_.size() - kept;
-    const auto got = ::recv(which.fd, buffer_.data() + kept, space, 0);
+    const auto got = read_some(which, buffer_.data() + kept, space);
     if (got < 0 && errno == EAGAIN) return;
     if (got < 0) return end(which, std::strerror(errno));
     if (got == 0) return end(which, "ended by the server");
@@ -190,7 +224,8 @@ void swarm::read(client& which, bool until_end) {
     const auto used = consume(which, bytes);
     if (which.fd < 0 || which.serial != serial) return;
     which.held.assign(bytes.substr(used));
-    if (static_cast<std::size_t>(got) < space && !until_end) return;
+    // TLS gives a record at a time, whatever else the socket has.
+    if (static_cast<std::size_t>(got) < space && !until_end && !which.tls) return;
   }
 }
 
@@ -299,6 +334,7 @@ void swarm::fail_opening(client& which, const std::string& why) {
 }
 
 void swarm::forget(client& which) {
+  which.tls.reset();
   ::close(which.fd);
   which.fd = -1;
   which.at = stage::closed;

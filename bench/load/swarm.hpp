@@ -4,10 +4,12 @@
 
 #include "load/dialect.hpp"
 #include "load/options.hpp"
+#include "load/tls.hpp"
 #include "load/wire.hpp"
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,7 +18,7 @@ struct epoll_event;
 
 namespace plexus::bench {
 
-enum class stage : std::uint8_t { closed, dialing, upgrading, connecting, subscribing, ready, closing };
+enum class stage : std::uint8_t { closed, dialing, securing, upgrading, connecting, subscribing, ready, closing };
 
 struct client {
   std::uint32_t slot = 0;
@@ -27,6 +29,7 @@ struct client {
   std::uint64_t serial = 0; ///< counts dials; chooses token, channel and source address
   std::string held;         ///< the bytes of a frame that isn't complete
   std::string unsent;
+  std::unique_ptr<tls_stream> tls; ///< null: none
 };
 
 class swarm;
@@ -89,12 +92,21 @@ public:
   [[nodiscard]] std::size_t opening() const noexcept { return opening_; }
   /// Connections dialed so far.
   [[nodiscard]] std::uint64_t dialed() const noexcept { return dialed_; }
+  /// Of the connections so far those whose TLS session was resumed.
+  [[nodiscard]] std::uint64_t resumed() const noexcept { return resumed_; }
+  /// Throws if less than 95 % were, though `--resume` asked for it.
+  void check_resumed() const;
   /// Pings answered so far.
   [[nodiscard]] std::uint64_t pings() const noexcept { return pings_; }
 
 private:
   void handle(client& which, std::uint32_t events);
+  /// True once TLS stands and the upgrade was asked for.
+  bool secure(client& which);
   void begin(client& which);
+  /// Like ::send and ::recv, through TLS if there is any.
+  static std::ptrdiff_t write_some(client& to, std::string_view bytes);
+  static std::ptrdiff_t read_some(client& from, char* into, std::size_t size);
   void read(client& which, bool until_end);
   std::size_t consume(client& which, std::string_view bytes);
   void on_reply(client& which, std::string_view message);
@@ -113,7 +125,8 @@ private:
   double deadline_;
   std::size_t opening_ = 0;
   std::uint64_t dialed_ = 0;
-  std::uint64_t pings_ = 0;
+  std::uint64_t pings_ = 0, secured_ = 0, resumed_ = 0;
+  std::unique_ptr<tls_client> tls_; ///< null: none
   std::vector<client> clients_;
   std::vector<char> buffer_;
   std::vector<epoll_event> events_;
