@@ -155,14 +155,14 @@ class Harness:
             if made.returncode != 0: raise Failed(f"no certificate: {made.stderr.strip()[-300:]}")
         return certificate, key
 
-    def start_plexus(self, tokens=False, redis=None, core=None, plugins=(), tls=False, **channel):
+    def start_plexus(self, tokens=False, redis=None, core=None, plugins=(), tls=False, client={}, **channel):
         """`redis`: its backplane, otherwise the node is alone; `plugins`: names of programs beside the load;
-        `tls`: its port speaks TLS; `channel`: options of the channels."""
-        client = {"token": {"hmac_secret": SECRET}} if tokens else {"insecure": True}
+        `tls`: its port speaks TLS; `client`: further options of clients; `channel`: options of the channels."""
+        rights = {"token": {"hmac_secret": SECRET}} if tokens else {"insecure": True}
         config = {
             "node": {"name": "bench", "loops": 1, "drain_timeout": "1s"},
             "listen": {"address": "127.0.0.1", "port": 0},
-            "client": client,
+            "client": rights | client,
             "api": {"key": API_KEY},
             "log": {"level": "warn"},
             "channels": {"namespaces": {"bench": {"subscribe": "anyone", "publish": "anyone"} | channel}},
