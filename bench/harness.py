@@ -47,7 +47,7 @@ class Server:
 
     def __init__(self, name, process, port, log, pid=0):
         self.name, self.process, self.port, self.log = name, process, port, log
-        self.pid = process.pid if process else pid
+        self.pid = pid or process.pid
 
     def resident(self):
         """Resident memory in bytes. Counted page by page: the figure in `status` may lag behind."""
@@ -121,7 +121,8 @@ class Harness:
                 self._end(child)
                 raise Failed(f"{name} did not start: {log.read_text(errors='replace').strip()[-500:]}")
             time.sleep(0.02)
-        return Server(name, child, json.loads(ready.read_text())["port"], log)
+        said = json.loads(ready.read_text())
+        return Server(name, child, said["port"], log, said.get("pid", 0))
 
     def start_redis(self):
         """A Redis of its own, without files."""
@@ -155,12 +156,12 @@ class Harness:
             if made.returncode != 0: raise Failed(f"no certificate: {made.stderr.strip()[-300:]}")
         return certificate, key
 
-    def start_plexus(self, tokens=False, redis=None, core=None, plugins=(), tls=False, client={}, **channel):
+    def start_plexus(self, tokens=False, redis=None, core=None, plugins=(), tls=False, loops=1, under=(), client={}, **channel):
         """`redis`: its backplane, otherwise the node is alone; `plugins`: names of programs beside the load;
-        `tls`: its port speaks TLS; `client`: further options of clients; `channel`: options of the channels."""
+        `tls`: its port speaks TLS; `under`: words before the command, of a tool that runs it; `client`: further options of clients; `channel`: options of the channels."""
         rights = {"token": {"hmac_secret": SECRET}} if tokens else {"insecure": True}
         config = {
-            "node": {"name": "bench", "loops": 1, "drain_timeout": "1s"},
+            "node": {"name": "bench", "loops": loops, "drain_timeout": "1s"},
             "listen": {"address": "127.0.0.1", "port": 0},
             "client": rights | client,
             "api": {"key": API_KEY},
@@ -174,7 +175,7 @@ class Harness:
         if redis: config["backplane"] = {"url": f"redis://127.0.0.1:{redis.port}"}
         file = self.directory / f"bench-{self._started}.json"
         file.write_text(json.dumps(config, indent=2))
-        return self._start("plexus", [self.node, "serve", "--config", file], core)
+        return self._start("plexus", [*under, self.node, "serve", "--config", file], core)
 
     def start_limit(self, frame_bytes=None):
         frame = ["--frame", frame_bytes] if frame_bytes else []

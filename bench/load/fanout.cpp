@@ -57,14 +57,15 @@ public:
   void run() {
     open();
     learn();
-    keep_publishing(std::min(0.5, what_.seconds / 4));
+    const bool counted = what_.publications > 0;
+    if (!counted) keep_publishing(std::min(0.5, what_.seconds / 4));
     const auto server_before = what_.server > 0 ? cpu_seconds(what_.server) : 0;
     const auto load_before = cpu_seconds(getpid());
     const auto before = total_;
     const auto published_before = published_;
     latencies_.clear();
     const auto began = now_seconds();
-    keep_publishing(what_.seconds);
+    keep_publishing(counted ? what_.timeout : what_.seconds);
     const auto took = now_seconds() - began;
     const auto server = what_.server > 0 ? cpu_seconds(what_.server) - server_before : 0;
     const auto load = cpu_seconds(getpid()) - load_before;
@@ -141,10 +142,12 @@ private:
 
   void keep_publishing(double seconds) {
     const auto until = now_seconds() + seconds;
-    while (now_seconds() < until) {
+    const auto most = what_.publications > 0 ? what_.publications : ~std::uint64_t{0};
+    while (now_seconds() < until && published_ < most) {
       all_.check_time("publishing");
       settle();
-      if (done_ + what_.outstanding > published_) publish(done_ + what_.outstanding - published_);
+      const auto due = std::min(done_ + what_.outstanding, most);
+      if (due > published_) publish(due - published_);
       all_.turn(100);
     }
   }

@@ -51,6 +51,7 @@ void read_option(options& into, std::string_view name, const std::string& value)
   if (name == "--publishers") return read_number(into.publishers, name, value);
   if (name == "--data") return read_number(into.data_size, name, value);
   if (name == "--rate") return read_number(into.rate, name, value);
+  if (name == "--publications") return read_number(into.publications, name, value);
   if (name == "--missed") return read_number(into.missed, name, value);
   if (name == "--batch") return read_number(into.batch, name, value);
   if (name == "--key") {

@@ -25,17 +25,18 @@ struct options {
   std::size_t missed = 0;           ///< `crowd`: publications while it is away, which it recovers
   std::size_t batch = 1;            ///< `api`: publications a request
   std::string key;                  ///< `api`: X-API-Key
-  double rate = 0;                  ///< publications a second, however many are under way; 0: `outstanding` says
-  double seconds = 3;               ///< `fanout`: how long to measure
-  double timeout = 120;             ///< for the whole phase, without what `hold` holds
-  std::uint64_t channels = 1;       ///< connections are spread over so many; 0: each has its own
-  unsigned sources = 64;            ///< loopback addresses to dial from, since one has only 28,000 ports
-  bool socket_io = false;           ///< the same texts as events of a Socket.IO server
-  bool protobuf = false;            ///< speak Protobuf: `fanout`, `mixed`, `hold`, `connect`, `churn`, `spread`
-  bool tls = false;                 ///< TLS 1.3
-  bool resume = false;              ///< with `tls`: each connection with a ticket from an earlier one
-  bool two_step = false;            ///< subscribe only after the reply to connect
-  std::vector<std::string> tokens;  ///< used in turn; empty: none is sent
+  std::uint64_t publications = 0;  ///< `fanout`, `mixed`: so many, for counting, instead of `seconds`; 0: no number
+  double rate = 0;                 ///< publications a second, however many are under way; 0: `outstanding` says
+  double seconds = 3;              ///< `fanout`: how long to measure
+  double timeout = 120;            ///< for the whole phase, without what `hold` holds
+  std::uint64_t channels = 1;      ///< connections are spread over so many; 0: each has its own
+  unsigned sources = 64;           ///< loopback addresses to dial from, since one has only 28,000 ports
+  bool socket_io = false;          ///< the same texts as events of a Socket.IO server
+  bool protobuf = false;           ///< speak Protobuf: `fanout`, `mixed`, `hold`, `connect`, `churn`, `spread`
+  bool tls = false;                ///< TLS 1.3
+  bool resume = false;             ///< with `tls`: each connection with a ticket from an earlier one
+  bool two_step = false;           ///< subscribe only after the reply to connect
+  std::vector<std::string> tokens; ///< used in turn; empty: none is sent
 };
 
 /// Throws std::runtime_error with a sentence for what can't be understood.

@@ -7,7 +7,8 @@
 namespace plexus::bench {
 
 /// One channel, `connections` subscribers, one publisher that keeps `outstanding` publications under way.
-/// Deliveries are counted for `seconds`; in the end every subscriber must have got every publication.
+/// Deliveries are counted for `seconds`, or there are `publications` in all; in the end every subscriber must have
+/// got every publication.
 void run_fanout(const options& what);
 
 /// The same with `channels` channels of different sizes, published to one after the other. Of each twenty channels
