@@ -47,7 +47,7 @@ class Server:
 
     def __init__(self, name, process, port, log, pid=0):
         self.name, self.process, self.port, self.log = name, process, port, log
-        self.pid = pid or process.pid
+        self.pid = pid or (process.pid if process else 0)
 
     def resident(self):
         """Resident memory in bytes. Counted page by page: the figure in `status` may lag behind."""

@@ -73,7 +73,7 @@ public:
       epoll_(::epoll_create1(0)),
       listener_(open_listener(port)),
       events_(1024),
-      buffer_(256 * 1024) {
+      buffer_(std::size_t{256} * 1024) {
     watch(EPOLL_CTL_ADD, listener_, nullptr, EPOLLIN);
   }
 

@@ -93,7 +93,7 @@ swarm::swarm(const options& what, phase& owner, std::size_t slots) :
     epoll_(::epoll_create1(EPOLL_CLOEXEC)),
     deadline_(now_seconds() + what.timeout),
     clients_(slots),
-    buffer_(256 * 1024),
+    buffer_(std::size_t{256} * 1024),
     events_(1024) {
   if (epoll_ < 0) fail("epoll_create1");
   if (what.tls) tls_ = std::make_unique<tls_client>(what.resume, what.port);
