@@ -328,7 +328,7 @@ namespace {
 
 // A write leaves little of the next members' memory in the caches. So it is fetched while the writes before it are
 // made, step by step: an entry, then whom it means, then what writing looks at.
-void fetch_ahead(const std::vector<fan_out_group::entry>& members, std::size_t i) {
+[[gnu::always_inline]] inline void fetch_ahead(const std::vector<fan_out_group::entry>& members, std::size_t i) {
   if (i + 6 < members.size()) fetch(&members[i + 6]);
   if (i + 2 < members.size()) fetch(members[i + 2].who);
   if (i + 1 < members.size()) fetch(members[i + 1].who->writes_with);
