@@ -70,7 +70,7 @@ class Harness:
         self.server_core, self.load_core = server_core, load_core
         self.other_core = load_core if other_core is None else other_core
         self.children = []
-        self.runs = []
+        self.runs, self.failures = [], []  # `failures`: of parts that a phase goes on without
         self._started = 0
 
     def __enter__(self):

@@ -3,6 +3,7 @@
 import resource
 import time
 from statistics import median
+from typing import NamedTuple
 
 from harness import Failed, make_token
 from watching import watching
@@ -18,9 +19,30 @@ STORMS = 4
 STORM_GROWTH = 100
 
 
-def row(name, unit, plexus, limit=None, ratio=None, target=None, met=None):
+LOAD_BOUND = 0.9  # of a core that the load took, in both runs of a pair: then the ratio is the load's
+
+
+class Beside(NamedTuple):
+    """What pairs of runs gave: deliveries a second by the clock, medians of the pairs' ratios by the clock and by the
+    servers' CPU time, and how much of a core the load took at least in a pair, the largest of them."""
+    plexus: float
+    limit: float
+    ratio: float
+    cpu_ratio: float
+    load: float
+
+
+def row(name, unit, plexus, limit=None, ratio=None, target=None, met=None, cpu_ratio=None, load=None):
     return {"name": name, "unit": unit, "plexus": plexus, "limit": limit, "ratio": ratio, "target": target,
-            "met": met}
+            "met": met, "cpu_ratio": cpu_ratio, "load": load}
+
+
+def beside_row(name, rates, target=None):
+    """A row of `beside_limit`, with the ratio to be reached."""
+    if rates.load > LOAD_BOUND: name += f" (the load took {rates.load:.0%} of its core)"
+    return row(name, "deliveries/s", rates.plexus, rates.limit, rates.ratio,
+               f">= {target:.2f} of the limit" if target else None, rates.ratio >= target if target else None,
+               rates.cpu_ratio, rates.load)
 
 
 def start_pair(harness, phase, start=None, plexus_only={}, **options):
@@ -32,26 +54,26 @@ def start_pair(harness, phase, start=None, plexus_only={}, **options):
     return plexus, limit, frame
 
 
-def beside_limit(harness, say, what, phase, servers, pairs, plexus_only={}, **options):
-    """Pairs of runs, plexus and the kernel's limit in turn, the order changing from pair to pair. Medians: deliveries
-    a second of both, and the ratios of the pairs. `servers`: of start_pair; `plexus_only`: options of its runs alone."""
+def beside_limit(harness, say, what, phase, servers, pairs, plexus_only={}, limit_only={}, **options):
+    """Pairs of runs, plexus and the kernel's limit in turn, the order changing from pair to pair. `servers`: of
+    start_pair, and the frame's size; `plexus_only`, `limit_only`: options of its runs alone."""
     plexus, limit, frame = servers
     runs = []
     for pair in range(pairs):
         order = (plexus, limit) if pair % 2 == 0 else (limit, plexus)
-        rates, per_cpu = {}, {}
+        rates, per_cpu, load = {}, {}, 1
         for server in order:
-            result = harness.load(phase, server, **options, **(plexus_only if server is plexus else {}))
+            result = harness.load(phase, server, **options, **(plexus_only if server is plexus else limit_only))
             if result["frame_bytes"] != frame:
                 raise Failed(f"{server.name} sent frames of {result['frame_bytes']} bytes, not {frame}")
-            rates[server.name] = result["deliveries_per_second"]
-            per_cpu[server.name] = result["deliveries_per_second"] / max(result["server_cpu"], 0.001)
-        runs.append(rates)
-        say(f"{what}, pair {pair + 1}: plexus {rates['plexus']:,.0f}, limit {rates['limit']:,.0f}, "
-            f"ratio {rates['plexus'] / rates['limit']:.3f} "
-            f"(by the server's CPU time {per_cpu['plexus'] / per_cpu['limit']:.3f})")
-    return (median(rates["plexus"] for rates in runs), median(rates["limit"] for rates in runs),
-            median(rates["plexus"] / rates["limit"] for rates in runs))
+            rates[server] = result["deliveries_per_second"]
+            per_cpu[server] = rates[server] / max(result["server_cpu"], 0.001)
+            load = min(load, result["load_cpu"])
+        runs.append(Beside(rates[plexus], rates[limit], rates[plexus] / rates[limit], per_cpu[plexus] / per_cpu[limit],
+                           load))
+        say(f"{what}, pair {pair + 1}: plexus {rates[plexus]:,.0f}, {limit.name} {rates[limit]:,.0f}, ratio "
+            f"{runs[-1].ratio:.3f} (by the server's CPU time {runs[-1].cpu_ratio:.3f}; the load took {load:.0%} of a core)")
+    return Beside(*(median(values) for values in zip(*runs)))._replace(load=max(each.load for each in runs))
 
 
 def fanout(harness, args, say):
@@ -63,8 +85,7 @@ def fanout(harness, args, say):
         what = f"fan-out, {outstanding} outstanding"
         rates = beside_limit(harness, say, what, "fanout", servers, args.pairs, outstanding=outstanding,
                              seconds=args.seconds, **options)
-        rows.append(row(f"{what} ({servers[2]}-byte frames)", "deliveries/s", *rates,
-                        f">= {target:.2f} of the limit", rates[2] >= target))
+        rows.append(beside_row(f"{what} ({servers[2]}-byte frames)", rates, target))
     for server in servers[:2]: harness.stop(server)
     return rows
 

@@ -4,7 +4,7 @@ import resource
 from statistics import median
 
 from harness import make_token
-from phases import FANOUT_TARGETS, beside_limit, idle, row, start_pair
+from phases import FANOUT_TARGETS, beside_limit, beside_row, idle, row, start_pair
 
 RESUMED_TARGET = 4000  # connects a second of the server's CPU time
 TLS_MEMORY_TARGET = 20_000  # bytes, of which OpenSSL's own SSL is 14 kB
@@ -19,7 +19,7 @@ def protobuf(harness, args, say):
         what = f"fan-out in Protobuf, {outstanding} outstanding"
         run = {**options, "outstanding": outstanding, "seconds": args.seconds}
         rates = beside_limit(harness, say, what, "fanout", servers, args.pairs, plexus_only=in_protobuf, **run)
-        rows.append(row(f"{what} ({frame}-byte frames)", "deliveries/s", *rates))
+        rows.append(beside_row(f"{what} ({frame}-byte frames)", rates))
     harness.stop(limit)
     say("Protobuf: connect and 1,000 channels of one, in turn with JSON")
     kinds = {"in Protobuf": in_protobuf, "in JSON": {}}
