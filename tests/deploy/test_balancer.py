@@ -1,6 +1,8 @@
 """config/haproxy.cfg in front of two nodes."""
 
 import asyncio
+import contextlib
+import re
 import signal
 
 from balancer import Balancer
@@ -96,3 +98,45 @@ async def test_nobody_is_refused_while_a_node_drains(plexus, redis, tmp_path):
             assert not refused
             moved = await crowd.settle()
             assert sum(m > 1 for m in moved) >= 5  # those of the node that went
+
+
+class Refusing:
+    """A node that says that it is ready, and answers all else with 503; what it was asked is counted."""
+
+    def __init__(self):
+        self.asked = []
+
+    async def __aenter__(self):
+        self.server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.port = self.server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(self, *failed):
+        self.server.close()
+
+    async def _serve(self, reader, writer):
+        with contextlib.suppress(asyncio.IncompleteReadError):
+            head = (await reader.readuntil(b"\r\n\r\n")).decode()
+            if length := re.search(r"content-length: (\d+)", head, re.I):
+                await reader.readexactly(int(length[1]))
+            method, path, _ = head.split(" ", 2)
+            ready = path == "/health/ready"
+            if not ready:
+                self.asked.append((method, path))
+            status = "200 OK" if ready else "503 Service Unavailable"
+            writer.write(f"HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode())
+            await writer.drain()
+        writer.close()
+
+
+async def test_a_connect_is_asked_again_of_another_node_but_a_command_is_not(tmp_path):
+    """A command that came to a node once may have been carried out, whatever the answer."""
+    async with Refusing() as node:
+        async with Balancer(tmp_path, *[(node.port, node.port)] * 2) as balancer:
+            outside = Api(balancer.port, API_KEY)
+            assert (await outside.request("POST", "/connection/http_stream", data=b"{}")).status == 503
+            assert len(node.asked) == 4
+            node.asked.clear()
+            assert (await outside.request("POST", "/emulation", data=b"{}")).status == 503
+            assert node.asked == [("POST", "/emulation")]
+            await outside.close()
