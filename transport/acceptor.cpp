@@ -118,7 +118,7 @@ void acceptor::refuse(int descriptor) {
   static constexpr std::string_view text =
       "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\nContent-Length: 51\r\nRetry-After: 1\r\n"
       "Connection: close\r\n\r\nThis node has as many connections as it may have.\r\n";
-  metrics::refused.add();
+  metrics::refused.add(1, metrics::at_the_limit);
   warn("as many connections as open files allow; refused");
   // In clear it would be no answer to who begins a TLS handshake; here is the thread of loops_.front().
   if (!internal_ && loops_.front()->front().tls) {

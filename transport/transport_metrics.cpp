@@ -7,7 +7,10 @@ using runtime::metrics::gauge;
 using runtime::metrics::histogram;
 
 const counter accepted{"plexus_connections_accepted_total", "TCP connections accepted."};
-const counter refused{"plexus_connections_refused_total", "Clients refused with 503 at the connection limit."};
+const counter refused{"plexus_connections_refused_total",
+                      "Clients refused with 503: at the connection limit, or because the node drains.",
+                      "reason",
+                      {"limit", "draining"}};
 const counter failures{"plexus_connection_failures_total",
                        "Connections ended by an exception: each is a defect, see the log."};
 const counter bytes_in{"plexus_received_bytes_total", "Bytes read from sockets."};

@@ -13,4 +13,7 @@ extern const runtime::metrics::counter compressions, compressed_out, compression
 extern const runtime::metrics::gauge connections, sessions, queue_bytes;
 extern const runtime::metrics::histogram publish_to_write;
 
+/// Labels of `refused`.
+inline constexpr std::size_t at_the_limit = 0, while_draining = 1;
+
 } // namespace plexus::transport::metrics

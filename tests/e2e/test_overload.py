@@ -206,7 +206,7 @@ async def test_connections_past_the_limit(plexus, loops, wire, bystander):
     assert ready.status == 503 and body["ready"] is False
     assert [set(r) for r in body["reasons"]] == [{"part", "message"}] and body["reasons"][0]["message"]
     assert (await node.api.get("/health/live")).status == 200
-    assert await node.metric("plexus_connections_refused_total") == 5
+    assert await node.metric('plexus_connections_refused_total{reason="limit"}') == 5
     for one in inside:
         await one.subscribe("chat:room")
     await node.api.publish("chat:room", "all")

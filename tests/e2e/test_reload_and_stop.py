@@ -141,6 +141,9 @@ async def test_a_drain_moves_clients_away_over_its_window(plexus, loops, wire):
     with pytest.raises(Refused) as refusal:
         await Wire.open(node.port)
     assert refusal.value.status == 503
+    # Not what an operator is called for.
+    assert await node.metric('plexus_connections_refused_total{reason="draining"}') == 1
+    assert await node.metric('plexus_connections_refused_total{reason="limit"}') == 0
 
     ends = []
 

@@ -183,7 +183,7 @@ async def test_a_full_node_refuses_without_a_word_in_clear(secure):
     held = [await asyncio.open_connection("127.0.0.1", node.port) for _ in range(300)]
 
     async def refused():
-        return await node.metric("plexus_connections_refused_total") >= 1
+        return await node.metric('plexus_connections_refused_total{reason="limit"}') >= 1
 
     # The internal port is as full as the other.
     ends = [asyncio.ensure_future(reader.read(-1)) for reader, _ in held]

@@ -28,9 +28,10 @@ bool http_stage::may_connect() {
 
 bool http_stage::take_place() {
   if (owner_.take_place()) return true;
-  metrics::refused.add();
-  auto r = sentence(503, owner_.limit().closed ? "This node is shutting down: connect again to reach another."
-                                               : "This node has as many clients as it may have: try again later.");
+  const bool closed = owner_.limit().closed;
+  metrics::refused.add(1, closed ? metrics::while_draining : metrics::at_the_limit);
+  auto r = sentence(503, closed ? "This node is shutting down: connect again to reach another."
+                                : "This node has as many clients as it may have: try again later.");
   r.headers.emplace_back("Retry-After", "1");
   answer(r, true);
   return false;
