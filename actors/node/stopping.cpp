@@ -26,6 +26,10 @@ void node::parts::on_signal(int which) {
     start_successor();
     return;
   }
+  if (successor->under_way()) {
+    runtime::log::info("node", "told to stop: the successor that is being started is told too");
+    successor->recall();
+  }
   if (now == phase::serving || now == phase::drained)
     drain(false);
   else if (now == phase::draining)
@@ -49,7 +53,11 @@ std::variant<config::reload_plan, std::string> node::parts::read_again() {
 // In a container the first process is the container: when it ends, its successor ends too.
 void node::parts::start_successor() {
   constexpr pid_t first_process = 1;
-  if (now != phase::serving && now != phase::drained) {
+  if (now == phase::drained) {
+    runtime::log::warn("node", "drained by an operator, and a successor would take clients: undo the drain first");
+    return;
+  }
+  if (now != phase::serving) {
     runtime::log::warn("node", "the node is stopping: no successor is started");
     return;
   }
@@ -63,16 +71,17 @@ void node::parts::start_successor() {
   }
   runtime::log::info("node", "starting the successor");
   auto heard = [this](pid_t who, const std::string& why) {
+    // This node was told to stop meanwhile, and so was it: there is nobody to hand over to.
+    if (successor->recalled()) return;
     if (who == 0) {
       runtime::log::error("node", "the successor doesn't serve; this node goes on", {{"why", why}});
       return;
     }
     notify_service_manager("MAINPID=" + std::to_string(who));
     runtime::log::info("node", "the successor serves", {{"pid", who}});
-    // Also where this node was told to stop meanwhile: both would accept, and this one answers 503.
     public_port->stop();
     if (internal_port) internal_port->stop();
-    if (now == phase::serving || now == phase::drained) drain(true);
+    if (now == phase::serving) drain(true);
   };
   successor->start(public_port->descriptor(), internal_port ? internal_port->descriptor() : -1, heard);
 }

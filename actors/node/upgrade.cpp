@@ -21,6 +21,8 @@ namespace {
   // The libraries' sockets aren't all marked; a connection that lives on in the successor would never end.
   ::close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
   for (std::size_t i = 0; i < kept; ++i) ::fcntl(keep[i], F_SETFD, 0);
+  // Until it is another program, a signal would run this one's handlers, and be told to the process before.
+  for (auto each : {SIGTERM, SIGINT, SIGHUP, SIGUSR2}) ::signal(each, SIG_DFL);
   sigset_t none;
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -51,15 +53,21 @@ void upgrade::start(int public_port, int internal_port, answer done) {
   for (auto& t : texts) words.push_back(t.data());
   words.push_back(nullptr);
 
+  // The child begins with all signals blocked, and lets them in when it has no handlers any more.
+  sigset_t all, before;
+  ::sigfillset(&all);
+  ::pthread_sigmask(SIG_SETMASK, &all, &before);
   auto child = ::fork();
   if (child == 0) become(program_.c_str(), words.data(), keep.data(), keep.size());
   auto failed = errno;
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
   ::close(pipe[1]);
   if (child < 0) {
     ::close(pipe[0]);
     return done(0, std::strerror(failed));
   }
   child_ = child;
+  recalled_ = false;
   done_ = std::move(done);
   ear_.assign(pipe[0]);
   // The end of the pipe without a byte: the successor has ended.
@@ -67,6 +75,12 @@ void upgrade::start(int public_port, int internal_port, answer done) {
                        [this](const boost::system::error_code& e, std::size_t count) {
                          if (e != boost::asio::error::operation_aborted) heard(!e && count == 1);
                        });
+}
+
+void upgrade::recall() {
+  if (child_ == 0 || recalled_) return;
+  recalled_ = true;
+  ::kill(child_, SIGTERM);
 }
 
 void upgrade::heard(bool ready) {

@@ -26,6 +26,9 @@ public:
   using answer = std::function<void(pid_t, std::string why)>;
   void start(int public_port, int internal_port, answer done);
   [[nodiscard]] bool under_way() const noexcept { return child_ > 0; }
+  /// Tells the one that is under way to stop, whatever it is at; `done` still comes.
+  void recall();
+  [[nodiscard]] bool recalled() const noexcept { return recalled_; }
 
 private:
   void heard(bool ready);
@@ -35,6 +38,7 @@ private:
   std::vector<std::string> words_;
   answer done_;
   pid_t child_ = 0;
+  bool recalled_ = false;
   char byte_ = 0;
 };
 

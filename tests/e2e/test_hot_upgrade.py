@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -11,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from support.admin import CHANGES as WITH_INSPECTION
 from support.node import PROGRAM, clean_environment
+from support.redis import free_port
 from support.tokens import token
 from support.waiting import until
 from support.wire import Wire, handshake
@@ -124,6 +127,51 @@ async def test_a_successor_that_cannot_start_changes_nothing(plexus, wire):
     await chain.upgrade()
     assert await node.exit_code() == 0
     await chain.end()
+
+
+def children(pid):
+    """Of all of its threads, those that have ended and wait to be noted left out."""
+    found = [int(c) for file in Path(f"/proc/{pid}/task").glob("*/children") for c in file.read_text().split()]
+    return [child for child in found if not gone(child)]
+
+
+@pytest.mark.parametrize("at", ["its first moment", "its wait for Redis"])
+async def test_a_stop_while_the_successor_starts_stops_both(plexus, at):
+    node = await plexus({"backplane": {"connect_timeout": "50s"}})
+    if at == "its wait for Redis":
+        node.write_config(node.config | {"backplane": {"url": f"redis://127.0.0.1:{free_port()}", "connect_timeout": "50s"}})
+    node.signal(signal.SIGUSR2)
+    (child,) = await until(lambda: children(node.pid), "a successor", every=0.001)
+    try:
+        if at == "its wait for Redis":
+            # It has handlers by then.
+            caught = 1 << (signal.SIGTERM - 1)
+            status = Path(f"/proc/{child}/status")
+            await until(
+                lambda: b"--inherit" in Path(f"/proc/{child}/cmdline").read_bytes()
+                and int(re.search(r"SigCgt:\s+(\w+)", status.read_text())[1], 16) & caught,
+                "the successor's handlers",
+            )
+        node.signal(signal.SIGTERM)
+        assert await node.exit_code() == 0
+        await until(lambda: gone(child), "the successor's end")
+    finally:
+        if not gone(child):
+            os.kill(child, signal.SIGKILL)
+    assert "the successor that is being started is told too" in node.log()
+    assert "the successor serves" not in node.log()
+
+
+async def test_a_drained_node_has_no_successor(plexus, admin, wire):
+    """It would take the clients that the operator doesn't want there."""
+    node = await plexus(WITH_INSPECTION)
+    one = await admin(node)
+    await one.ask("drain", node="e2e", reason="test")
+    node.signal(signal.SIGUSR2)
+    await node.logged("drained by an operator, and a successor would take clients: undo the drain first")
+    assert not children(node.pid)
+    await one.ask("undrain", node="e2e", reason="test")
+    await wire(node, "ann")
 
 
 async def test_another_address_in_the_successors_configuration_holds(plexus):
