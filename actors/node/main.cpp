@@ -5,6 +5,7 @@
 #include "actors/node/health_command.hpp"
 #include "actors/node/node.hpp"
 #include "actors/runtime/log.hpp"
+#include "actors/runtime/machine.hpp"
 #include "config/load.hpp"
 #include "plexus_version.hpp"
 #include "transport/tls/context.hpp"
@@ -136,6 +137,7 @@ int serve(const options& from) {
   auto settings = read_settings(from, true);
   if (!settings) return bad_configuration;
   try {
+    runtime::raise_open_files();
     auto given = from.inherit.empty() ? node::inherited_from_service_manager() : node::inherited_from(from.inherit);
     node::node n(*settings, given);
     auto internal = n.internal_port();

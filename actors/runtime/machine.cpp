@@ -45,6 +45,17 @@ std::size_t open_files() {
 
 } // namespace
 
+void raise_open_files() noexcept {
+  // What a process may have at most where nobody raised fs.nr_open; more clients than any node holds.
+  constexpr rlim_t most = 1U << 20;
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  auto wanted = std::min(limit.rlim_max, most);
+  if (limit.rlim_cur >= wanted) return;
+  limit.rlim_cur = wanted;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 machine read_machine(const std::filesystem::path& root) {
   machine out;
   out.cores = cores_to_use();

@@ -22,6 +22,10 @@ struct machine {
   std::optional<std::pair<unsigned, unsigned>> port_range; ///< of outgoing connections, both included
 };
 
+/// Raises the soft limit of open files to the hard one, to 1,048,576 at most. The soft one is low by custom, for
+/// programs that use select(); the node doesn't. Where it can't be raised it stays. Before `read_machine`.
+void raise_open_files() noexcept;
+
 /// `root` is "/" but in tests, which have files of their own below `root`/proc and `root`/sys.
 machine read_machine(const std::filesystem::path& root = "/");
 

@@ -48,14 +48,15 @@ def loops(request):
 
 @pytest_asyncio.fixture
 async def plexus(tmp_path):
-    """Starts nodes, `await plexus(config_changes, "--set", ..., environment={...})`; stops and checks them."""
+    """Starts nodes, `await plexus(config_changes, "--set", ..., environment={...}, files=(soft, hard))`; stops and checks
+    them."""
     nodes, numbers = [], itertools.count()
 
-    async def start(changes=None, *arguments, environment=None, only=None):
+    async def start(changes=None, *arguments, only=None, **how):
         folder = tmp_path / f"node{next(numbers)}"
         folder.mkdir()
         one = Node(folder, only if only is not None else merged(BASE, changes or {}))
-        await one.start(*arguments, environment=environment)
+        await one.start(*arguments, **how)
         nodes.append(one)
         return one
 
@@ -193,13 +194,13 @@ def authority(tmp_path_factory):
 async def secure(plexus, authority):
     """Starts nodes that speak TLS; API, health and metrics are on a plain internal port unless told otherwise."""
 
-    async def start(changes=None, internal=True):
+    async def start(changes=None, internal=True, **how):
         certificate, key = authority.sign()
         changes = dict(changes or {})
         changes["listen"] = {"tls": {"certificate": str(certificate), "key": str(key)}, **changes.get("listen", {})}
         if internal:
             changes["internal"] = {"address": "127.0.0.1"}
-        node = await plexus(changes)
+        node = await plexus(changes, **how)
         node.certificate, node.key = certificate, key
         return node
 

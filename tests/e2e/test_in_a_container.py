@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import resource
 import signal
 import subprocess
 from pathlib import Path
@@ -70,13 +69,14 @@ async def test_the_limits_of_a_control_group_hold(group, tmp_path):
 
 
 async def test_few_open_files_are_told_with_what_to_set(plexus):
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (1024, hard))
-    try:
-        node = await plexus()
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    node = await plexus(files=(1024, 1024))
     assert 'warn node: 1024 open files allow only 824 clients set="LimitNOFILE=' in node.log()
+
+
+async def test_a_low_soft_limit_of_open_files_is_raised_to_the_hard_one(plexus):
+    node = await plexus(files=(1024, 5000))
+    assert await node.metric("plexus_clients_max") == 4800
+    assert "open files" not in node.log()
 
 
 def health(node, *words):

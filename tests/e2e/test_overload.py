@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import resource
 import time
 
 import aiohttp
@@ -224,12 +223,7 @@ async def test_connections_past_the_limit(plexus, loops, wire, bystander):
 
 
 async def test_silent_connections_on_the_public_port_leave_the_internal_one_open(plexus, wire):
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (300, hard))
-    try:
-        node = await plexus({"internal": {"address": "127.0.0.1"}})
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    node = await plexus({"internal": {"address": "127.0.0.1"}}, files=(300, 300))
     held = await hold(node, 280, b"")
     await node.logged("as many connections as open files allow; refused")
     assert node.log().count("as many connections as open files allow") < 10  # not a line for each

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import json
-import resource
 import signal
 import ssl
 import warnings
@@ -174,12 +173,7 @@ async def test_a_goodbye_is_answered(secure, authority):
 
 
 async def test_a_full_node_refuses_without_a_word_in_clear(secure):
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (300, hard))
-    try:
-        node = await secure()
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    node = await secure(files=(300, 300))
     held = [await asyncio.open_connection("127.0.0.1", node.port) for _ in range(300)]
 
     async def refused():

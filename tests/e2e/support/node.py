@@ -77,10 +77,13 @@ class Node:
         self.config = config
         self.config_file.write_text(json.dumps(config))
 
-    async def start(self, *arguments, environment=None):
+    async def start(self, *arguments, environment=None, files=None):
+        """`files`: soft and hard limit of open files."""
         ready = self.folder / "ready.json"
         ready.unlink(missing_ok=True)
         command = [PROGRAM, "serve", "--config", self.config_file, "--ready-file", ready, *arguments]
+        if files:
+            command = ["prlimit", "--nofile={}:{}".format(*files), *command]
         with self.log_file.open("ab") as log:
             self.process = subprocess.Popen(
                 [str(word) for word in command],
