@@ -139,6 +139,10 @@ TEST_CASE("clients and queues that fit") {
   CHECK(default_max_clients(m, false) == 3413);
   CHECK(default_max_clients(m, true) == 1280);
   CHECK(default_queue_memory(m) == 32 * megabyte);
+  m.memory_limit = 64 * megabyte;
+  CHECK(default_max_clients(m, false) == 1365);
+  m.memory_limit = 512 * megabyte;
+  CHECK(default_max_clients(m, false) == 19'797);
   m.memory_limit = 64'000 * megabyte; // then the files are what holds
   CHECK(default_max_clients(m, false) == 19'800);
   m.memory_limit = 1;
