@@ -21,7 +21,7 @@ build: ## the release build; the node is then build/plexus (and build/ws_echo, f
 	@scripts/build release plexus ws_echo
 
 test: ## install what the tests need, then all that CI runs
-	@scripts/setup build test
+	@scripts/setup build test package deploy
 	@scripts/test
 
 bench: ## the benchmarks (ARGS="--quick"; bench/README.md)
@@ -34,10 +34,10 @@ rolling: ## three nodes restarted one after the other under 10,000 clients (ARGS
 	@scripts/build release plexus plexus_load
 	@bench/rolling $(ARGS)
 
-soak: ## what takes too long for every change: Autobahn's compression cases, package and image, a leak hunt (ARGS="--seconds 600"; under sanitizers: tests/README.md)
+soak: ## what takes too long for every change: Autobahn's compression cases, the image built from the sources, a leak hunt (ARGS="--seconds 600"; under sanitizers: tests/README.md)
 	@scripts/setup build test package deploy
 	@scripts/build release
-	@ctest --preset release -C soak -R 'autobahn_deflate|deploy' --no-tests=error
+	@ctest --preset release -C soak -R '^e2e_(autobahn_deflate|image_from_source)$$' --no-tests=error
 	@build/venv/bin/python tests/e2e/soak.py $(ARGS)
 
 chaos: ## kills, freezes and cuts off nodes and Redis, and proves what clients get (ARGS="--seconds 300 failover")
