@@ -43,6 +43,10 @@ def test_the_schema_is_one_and_takes_the_values():
         ("replicas", "2"),
         ("redis.url", "http://redis"),
         ("redis.url", "redis://user:secret@redis:6379"),
+        ("redis.url", "redis+sentinel://a:26379,b:26379/main?sentinel_password=secret"),
+        ("redis.urlSecret", {"name": "redis", "key": ""}),
+        ("networkPolicy.redisPorts", []),
+        ("networkPolicy.redisPorts", [70000]),
         ("autoscaling.targetRatio", "1.5"),
         ("autoscaling.minReplicas", 1),
         ("drain.windowSeconds", -1),
@@ -55,6 +59,28 @@ def test_the_schema_is_one_and_takes_the_values():
 def test_what_cannot_be_is_refused(path, value):
     with pytest.raises(jsonschema.ValidationError):
         good(changed(path, value))
+
+
+@pytest.mark.parametrize(
+    "path, value",
+    [
+        ("redis.url", "redis+sentinel://a:26379,b:26379/main"),
+        ("redis.url", "rediss+cluster://a:7000,b:7001"),
+        ("redis.urlSecret", {"name": "redis", "key": "url"}),
+        ("networkPolicy.redisPorts", [26379, 6379]),
+    ],
+)
+def test_every_kind_of_redis_can_be_named(path, value):
+    good(changed(path, value))
+
+
+def test_the_network_policy_lets_nodes_out_to_every_port_of_redis():
+    """In the place where the ports of one rule are, one line for each."""
+    policy = TEMPLATES["networkpolicy.yaml"]
+    assert re.search(
+        r"egress:\n    - ports:\n *\{\{- range \.Values\.networkPolicy\.redisPorts \}\}\n        - \{ port: \{\{ \. \}\}, protocol: TCP \}\n *\{\{- end \}\}",
+        policy,
+    )
 
 
 def test_templates_refer_to_values_that_there_are():
@@ -96,9 +122,15 @@ async def test_the_charts_configuration_is_one_that_a_node_takes(plexus, tmp_pat
     given["PLEXUS_NODE__DRAIN_TIMEOUT"] = f"{VALUES['drain']['windowSeconds']}s"
     given["PLEXUS_NODE__MAX_CONNECTIONS"] = str(VALUES["maxConnections"])
     given["PLEXUS_LISTEN__TRUSTED_PROXIES"] = json.dumps(VALUES["trustedProxies"])
-    given["PLEXUS_BACKPLANE__URL"] = "memory:"
+    # The one or the other.
+    url = tmp_path / "url"
+    url.write_text("memory:\n")
+    by_file = {"PLEXUS_BACKPLANE__URL_FILE": str(url)}
+    assert given.pop("PLEXUS_BACKPLANE__URL_FILE") and "PLEXUS_BACKPLANE__URL" in given
+    del given["PLEXUS_BACKPLANE__URL"]
     assert None not in given.values(), given
-    node = await plexus(only=VALUES["config"] | {"listen": {"port": 0}}, environment=given)
-    assert (await node.api.get("/health/ready")).status == 200
+    for way in ({"PLEXUS_BACKPLANE__URL": "memory:"}, by_file):
+        node = await plexus(only=VALUES["config"] | {"listen": {"port": 0}}, environment=given | way)
+        assert (await node.api.get("/health/ready")).status == 200
     with pytest.raises(DidNotStart):
         await plexus(only=VALUES["config"] | {"listen": {"port": 0}}, environment=given | {"PLEXUS_NODE__WHAT": "1"})
