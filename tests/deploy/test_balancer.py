@@ -5,6 +5,8 @@ import contextlib
 import re
 import signal
 
+import pytest
+
 from balancer import Balancer
 from rolling import Crowd
 from support.api import Api
@@ -39,6 +41,19 @@ async def test_the_node_with_the_fewest_connections_gets_the_next(plexus, redis,
         for i, one in enumerate(held):
             await one.connect(token(f"user{i}"))
         assert [await n.metric("plexus_clients") for n in nodes] == [10, 10]
+        for one in held:
+            await one.close()
+
+
+async def test_nobody_waits_in_the_proxys_queue_where_all_nodes_are_full(plexus, redis, tmp_path):
+    nodes = [await plexus(settings(redis, name=f"n{i}", max_connections=1)) for i in (1, 2)]
+    async with Balancer(tmp_path, *ports(nodes)) as balancer:
+        # No limit of the proxy's own for a node.
+        assert {row["slim"] for row in balancer.rows().values()} == {""}
+        held = [await Wire.open(balancer.port) for _ in nodes]
+        with pytest.raises(Refused) as refusal:
+            await Wire.open(balancer.port)
+        assert refusal.value.status == 503
         for one in held:
             await one.close()
 
