@@ -134,7 +134,9 @@ struct node::parts {
   std::unique_ptr<upgrade> successor; ///< while it runs
   bool letting_go = false;            ///< drained: the channel actors are given back
 
-  static constexpr std::chrono::milliseconds farewell_time{1000};
+  static constexpr std::chrono::milliseconds let_go_time{2000}, farewell_time{1000};
+  /// The longest that a stop takes when the drain's window is over, with time to end the program.
+  static constexpr std::chrono::milliseconds after_window = let_go_time + farewell_time + std::chrono::seconds(2);
   std::size_t public_sockets = 0; ///< open at once on both ports, when no more are taken on the public one
   static constexpr std::size_t trim_after = 1000;
   std::size_t most_clients = 0; ///< since memory was given back

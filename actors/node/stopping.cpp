@@ -115,8 +115,13 @@ void node::parts::drain(bool handed_over) {
   now = phase::draining;
   limit.leaving = true;
   limit.closed = !handed_over;
-  if (!handed_over) notify_service_manager("STOPPING=1");
   auto window = settings.get()->node.drain_timeout;
+  // A manager that waits for less than the window, and what comes after it, would kill what it could have waited
+  // for.
+  if (!handed_over) {
+    const auto longest = std::chrono::microseconds(window + after_window).count();
+    notify_service_manager("STOPPING=1\nEXTEND_TIMEOUT_USEC=" + std::to_string(longest));
+  }
   runtime::log::info("node", "draining", {{"clients", limit.clients.load()}, {"drain_timeout_ms", window.count()}});
   drain_end = loops.at(0).now() + window;
   // First: their commands find them elsewhere while this node's clients are still here.
@@ -155,8 +160,7 @@ bool node::parts::drained() {
 void node::parts::let_go() {
   if (letting_go) return end();
   letting_go = true;
-  constexpr std::chrono::seconds longest{2};
-  drain_end = loops.at(0).now() + longest;
+  drain_end = loops.at(0).now() + let_go_time;
   loops.at(0).arm(timer, drain_end);
   actors->let_go([this] { end(); });
 }

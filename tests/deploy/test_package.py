@@ -104,13 +104,51 @@ async def test_it_serves_by_the_units_own_line(installed, tmp_path):
         await api.close()
         children = subprocess.run(["ps", "-o", "pid=", "--ppid", str(process.pid)], capture_output=True, text=True).stdout
         os.kill(int(children), signal.SIGTERM)
-        assert ear.recv(100) == b"STOPPING=1"
+        assert ear.recv(100).startswith(b"STOPPING=1\n")
         await until(lambda: process.poll() is not None, "the end")
         assert process.returncode == 0
     finally:
         process.kill()
         process.wait()
         ear.close()
+
+
+def scripts_calls(installed, *words):
+    """Runs the script after an installation, `words` as dpkg would give them, where systemd seems to run; what it was told."""
+    root = installed.folder
+    fake, running = root / "opt/fake", root / "run/systemd/system"
+    fake.mkdir(parents=True, exist_ok=True)
+    running.mkdir(parents=True)
+    calls = root / "calls"
+    calls.write_text("")
+    for name in ("systemctl", "deb-systemd-invoke"):
+        (fake / name).write_text(f'#!/bin/sh\necho {name} "$@" >> /calls\n')
+        (fake / name).chmod(0o755)
+    try:
+        installed("/var/lib/dpkg/info/plexus.postinst", *words,
+                  environment={"PATH": "/opt/fake:/usr/sbin:/usr/bin:/sbin:/bin"})  # fmt: skip
+    finally:
+        running.rmdir()
+    return calls.read_text().splitlines()
+
+
+def test_an_upgrade_replaces_the_running_node_in_place(installed):
+    first = scripts_calls(installed, "configure", "")
+    assert "deb-systemd-invoke start plexus.service" in first and not any("kill" in call for call in first)
+    upgrade = scripts_calls(installed, "configure", "0.0.9")
+    assert upgrade[0] == "systemctl --system daemon-reload"  # the new unit, before anything is done with it
+    assert "systemctl kill --kill-whom=main --signal=USR2 plexus.service" in upgrade
+    assert not any(word in call for call in upgrade for word in ("restart", "stop", "start plexus"))
+
+
+def test_a_configuration_that_was_deleted_is_no_fault(installed):
+    file = installed.folder / "etc/plexus/plexus.json"
+    file.rename(file.with_suffix(".away"))
+    try:
+        installed("dpkg", "-i", "/plexus.deb")
+        assert not file.exists(), "an operator's word counts"
+    finally:
+        file.with_suffix(".away").rename(file)
 
 
 def test_it_goes_without_a_trace_but_the_user(installed):

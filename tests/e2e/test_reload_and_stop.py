@@ -3,6 +3,7 @@
 import asyncio
 import json
 import signal
+import socket
 import time
 
 import pytest
@@ -161,6 +162,18 @@ async def test_a_drain_moves_clients_away_over_its_window(plexus, loops, wire):
     gaps = [b - a for a, b in zip(spread, spread[1:])]
     assert max(gaps) < 0.8
     assert time.monotonic() - started < 4
+
+
+async def test_the_service_manager_is_told_how_long_a_stop_may_take(plexus, tmp_path):
+    """One that is set to wait for less than the drain's window would kill the node."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ear:
+        ear.bind(str(tmp_path / "notify"))
+        ear.settimeout(10)
+        node = await plexus({"node": {"drain_timeout": "40s"}}, environment={"NOTIFY_SOCKET": str(tmp_path / "notify")})
+        assert ear.recv(100) == b"READY=1"
+        node.signal(signal.SIGTERM)
+        assert ear.recv(100) == b"STOPPING=1\nEXTEND_TIMEOUT_USEC=45000000"
+        assert await node.exit_code() == 0
 
 
 async def test_an_idle_node_stops_at_once(plexus):
