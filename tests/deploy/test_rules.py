@@ -45,6 +45,26 @@ async def test_the_rules_fire_when_they_should():
     assert "SUCCESS" in promtool("test", "rules", "alerts_test.yaml")
 
 
+async def test_the_job_that_scrapes_the_charts_pods(tmp_path):
+    """It is called as the rules want it, and chooses by what the chart gives its pods."""
+    page = (ROOT / "docs/deployment.md").read_text()
+    (text,) = re.findall(r"```yaml\n(scrape_configs:.*?)```", page, re.S)
+    file = tmp_path / "prometheus.yaml"
+    # Debian's promtool is built without the discovery of pods.
+    pods = "kubernetes_sd_configs: [{ role: pod }]"
+    assert pods in text
+    file.write_text(text.replace(pods, 'static_configs: [{ targets: ["10.0.0.1:8001"] }]'))
+    promtool("check", "config", "--syntax-only", file)
+    (job,) = yaml.safe_load(text)["scrape_configs"]
+    assert job["job_name"] == "plexus" and 'up{job="plexus"}' in RULES.read_text()
+    kept = {r["source_labels"][0]: r["regex"] for r in job["relabel_configs"] if r.get("action") == "keep"}
+    templates = ROOT / "config/helm/plexus/templates"
+    label = kept["__meta_kubernetes_pod_label_app_kubernetes_io_name"]
+    assert f"app.kubernetes.io/name: {label}\n" in (templates / "_helpers.tpl").read_text()
+    port = kept["__meta_kubernetes_pod_container_port_name"]
+    assert f"name: {port}, containerPort: 8001" in (templates / "deployment.yaml").read_text()
+
+
 async def test_the_dashboards_expressions_are_good(tmp_path):
     rules = [{"record": f"panel:{i}", "expr": e} for i, e in enumerate(dashboard_expressions())]
     file = tmp_path / "dashboard.yaml"
