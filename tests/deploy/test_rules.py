@@ -43,6 +43,9 @@ async def test_the_rules_are_good():
 
 async def test_the_rules_fire_when_they_should():
     assert "SUCCESS" in promtool("test", "rules", "alerts_test.yaml")
+    tests = yaml.safe_load((RULES.parent / "alerts_test.yaml").read_text())["tests"]
+    fires = {case["alertname"] for test in tests for case in test["alert_rule_test"] if case["exp_alerts"]}
+    assert fires == {r["alert"] for g in yaml.safe_load(RULES.read_text())["groups"] for r in g["rules"]}
 
 
 async def test_the_job_that_scrapes_the_charts_pods(tmp_path):
