@@ -234,7 +234,7 @@ public:
 
 struct health {
   bool ready = true;
-  std::string message; ///< why not, for the operator
+  std::string message; ///< why not, or what isn't well although it is; for the operator
 };
 
 class backplane {

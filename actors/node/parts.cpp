@@ -192,6 +192,11 @@ std::vector<transport::obstacle> node::parts::obstacles() const {
   return out;
 }
 
+std::vector<transport::obstacle> node::parts::remarks() const {
+  if (auto health = plane->check(); health.ready && !health.message.empty()) return {{"backplane", health.message}};
+  return {};
+}
+
 std::vector<runtime::metrics::sample> node::parts::samples() const {
   auto uptime = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
   std::vector<runtime::metrics::sample> out{
@@ -220,8 +225,9 @@ void node::parts::add_routes() {
   site.add("/api", where::internal_first, api);
   site.add("/api/openapi.json", where::internal_first, std::make_shared<transport::api::openapi_handler>());
   site.add("/api/", where::internal_first, api);
-  site.add("/health/", where::internal_first,
-           std::make_shared<transport::health_handler>([this] { return obstacles(); }));
+  site.add(
+      "/health/", where::internal_first,
+      std::make_shared<transport::health_handler>([this] { return obstacles(); }, [this] { return remarks(); }));
   site.add("/metrics", where::internal_first,
            std::make_shared<transport::metrics_handler>([this] { return samples(); }));
   site.add("/emulation", where::public_only,

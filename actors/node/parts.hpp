@@ -177,6 +177,8 @@ struct node::parts {
   void look_for_namesakes();
   /// Why the node isn't ready; any thread.
   [[nodiscard]] std::vector<transport::obstacle> obstacles() const;
+  /// What isn't well although the node is ready; any thread.
+  [[nodiscard]] std::vector<transport::obstacle> remarks() const;
   /// What is asked for at a scrape; any thread.
   [[nodiscard]] std::vector<runtime::metrics::sample> samples() const;
   /// What the public port goes by, with the certificate as its files say now. Where they can't be used: the one

@@ -41,7 +41,8 @@ redis_backplane::redis_backplane(runtime::loop& home, const options& with, liste
     run_(run),
     uid_(with.uid.empty() ? make_nonce(22) : with.uid),
     connect_timeout_(with.connect_timeout),
-    lease_(with.times.lease) {
+    lease_(with.times.lease),
+    cluster_(with.where.cluster) {
   partition::setup common;
   common.uid = uid_;
   common.node_name = with.node_name;
@@ -259,16 +260,27 @@ void redis_backplane::send(const std::string& to, std::string bytes, answer<noth
 }
 
 health redis_backplane::check() const {
-  for (const auto& each : partitions_)
-    if (auto how = each->check(); !how.ready) return how;
-  return {};
+  std::size_t away = 0;
+  health first;
+  for (const auto& each : partitions_) {
+    auto how = each->check();
+    if (how.ready) continue;
+    if (away++ == 0) first = std::move(how);
+    if (!cluster_) return first;
+  }
+  if (away == 0) return {};
+  first.message = std::to_string(away) + " of " + std::to_string(partitions_.size()) +
+                  " partitions can't be used; one of them: " + first.message;
+  first.ready = away * 2 < partitions_.size();
+  return first;
 }
 
 std::vector<runtime::metrics::sample> redis_backplane::samples() const {
   milliseconds age{0};
-  std::size_t inbox = 0, pending = 0;
+  std::size_t inbox = 0, pending = 0, away = 0;
   for (const auto& each : partitions_) {
     const auto now = each->measure();
+    if (!each->check().ready) ++away;
     age = std::max(age, now.lease_age);
     inbox += now.inbox;
     pending += now.pending;
@@ -278,6 +290,8 @@ std::vector<runtime::metrics::sample> redis_backplane::samples() const {
        std::chrono::duration<double>(age).count(), false},
       {"plexus_backplane_inbox_entries", "Batches of other nodes that wait in this node's inbox.",
        static_cast<double>(inbox), false},
+      {"plexus_backplane_partitions_away", "Partitions that can't be used at the moment.",
+       static_cast<double>(away), false},
       {"plexus_backplane_pending", "Steps that wait to be sent to Redis.", static_cast<double>(pending), false}};
 }
 

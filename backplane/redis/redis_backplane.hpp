@@ -68,6 +68,8 @@ public:
   [[nodiscard]] const std::string& uid() const override { return uid_; }
   void peers(answer<std::vector<peer>> done) override;
   void send(const std::string& to, std::string bytes, answer<nothing> done) override;
+  /// On a Cluster it is ready while more than half of the partitions can be used, and `message` says which can't:
+  /// who is sent elsewhere would meet the same there. On one Redis each partition counts.
   [[nodiscard]] health check() const override;
   void tick() override {}
 
@@ -112,6 +114,7 @@ private:
   executor run_;
   std::string uid_;
   milliseconds connect_timeout_, lease_;
+  bool cluster_;
   std::shared_ptr<start_state> starting_;
   std::vector<std::unique_ptr<partition>> partitions_;
   std::vector<std::shared_ptr<looking>> looks_; ///< on the home loop

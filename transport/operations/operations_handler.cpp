@@ -26,12 +26,10 @@ void health_handler::handle(const http::request& what, http::respond done) {
     done(http::sentence(404, "Health is at /health/live and /health/ready."));
     return;
   }
-  auto found = obstacles_();
+  const auto found = obstacles_();
   nlohmann::json body{{"ready", found.empty()}};
-  if (!found.empty()) {
-    body["reasons"] = nlohmann::json::array();
-    for (auto& o : found) body["reasons"].push_back({{"part", o.part}, {"message", o.message}});
-  }
+  for (const auto& some : {found, remarks_()})
+    for (auto& o : some) body["reasons"].push_back({{"part", o.part}, {"message", o.message}});
   done({found.empty() ? 200 : 503, "application/json", body.dump() + "\n", {{"Cache-Control", "no-store"}}});
 }
 

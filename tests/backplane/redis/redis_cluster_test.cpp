@@ -30,8 +30,14 @@ constexpr unsigned parts = 6;
 struct spread final : cluster {
   explicit spread(redis_cluster& on, tuning times = quick()) :
       cluster(on.at(0), times, on.url(), parts), servers(on) {}
-  bool all_ready(milliseconds most = 20s) {
-    return until([&] { return node(0).check().ready && node(1).check().ready && node(2).check().ready; }, most);
+  /// Every partition of every node can be used.
+  bool all_well(milliseconds most = 20s) {
+    return until(
+        [&] {
+          return node(0).check().message.empty() && node(1).check().message.empty() &&
+                 node(2).check().message.empty();
+        },
+        most);
   }
   /// The slot that the channel, which has a log, is in.
   std::uint16_t slot(const std::string& channel) {
@@ -195,11 +201,11 @@ TEST_CASE("Cluster: a primary that dies takes its own partitions through a new g
   REQUIRE(struck.size() < names.size());
   servers.at(1).ask({"WAIT", "1", "1000"});
   servers.at(1).kill_hard();
-  CHECK(f.until([&] { return !f.node(0).check().ready; }));
+  CHECK(f.until([&] { return !f.node(0).check().message.empty(); }));
   // Those on other primaries don't notice.
   for (const auto& each : names)
     if (!struck.contains(each)) CHECK(append_only(f, 0, each, all_of_it, said("1")).at.epoch == before[each].epoch);
-  CHECK(f.all_ready());
+  CHECK(f.all_well());
   CHECK(f.until([&] {
     return std::all_of(struck.begin(), struck.end(), [&](const auto& each) { return told(f, each) == 1; });
   }));
@@ -227,8 +233,8 @@ TEST_CASE("Cluster: a primary that stood still is left for its replica, and what
   const auto lost = append_only(f, 0, name, all_of_it, said("lost")).at;
   servers.at(2).pause();
   servers.at(5).resume();
-  CHECK(f.until([&] { return !f.node(0).check().ready; }));
-  CHECK(f.all_ready());
+  CHECK(f.until([&] { return !f.node(0).check().message.empty(); }));
+  CHECK(f.all_well());
   servers.at(2).resume();
   CHECK(f.until([&] { return told(f, name) == 1; }));
   const auto again = append(f, 0, name, all_of_it, said("again")).at;
@@ -237,6 +243,50 @@ TEST_CASE("Cluster: a primary that stood still is left for its replica, and what
   CHECK_FALSE(recover(f, 1, name, all_of_it, lost).recovered);
   for (const auto& each : names)
     if (servers.owner(f.slot(each)) < 2) CHECK(told(f, each) == 0);
+}
+
+TEST_CASE("Cluster: a node is ready while more than half of its partitions can be used, and says which can't") {
+  redis_cluster servers({3, 0, 1000, {"--cluster-require-full-coverage", "no"}});
+  spread f(servers);
+  const auto names = f.channels("c", 12, all_of_it);
+  for (const auto& each : names) append(f, 0, each, all_of_it, said("a"));
+  // Of three primaries each has a third, give or take; the one that dies has less than half in any case.
+  std::map<std::size_t, std::size_t> has;
+  for (unsigned i = 0; i < parts; ++i) ++has[servers.owner(slot_of(partition_tag(i, parts)))];
+  const auto struck = has.begin()->first;
+  REQUIRE(has[struck] * 2 < parts);
+  const auto away = [&](std::size_t node) {
+    for (const auto& each : f.plane(node).samples())
+      if (each.name == "plexus_backplane_partitions_away") return static_cast<std::size_t>(each.value);
+    return std::size_t{99};
+  };
+  CHECK(f.node(0).check().message.empty());
+  CHECK(away(0) == 0);
+  std::vector<std::string> hit, spared;
+  for (const auto& each : names) (servers.owner(f.slot(each)) == struck ? hit : spared).push_back(each);
+  REQUIRE(!hit.empty());
+  servers.at(struck).kill_hard();
+  bool always = true;
+  const auto ready = [&] { return f.node(0).check().ready && f.node(1).check().ready && f.node(2).check().ready; };
+  const auto count = std::to_string(has[struck]) + " of 6 partitions can't be used";
+  CHECK(f.until([&] {
+    always = always && ready();
+    return f.node(0).check().message.find(count) == 0 && f.node(1).check().message.find(count) == 0;
+  }));
+  CHECK(away(0) == has[struck]);
+  // Longer than Redis takes to agree that the server is gone: the rest is served still.
+  const auto end = std::chrono::steady_clock::now() + 2500ms;
+  while (std::chrono::steady_clock::now() < end) {
+    for (const auto& each : spared) append_only(f, 0, each, all_of_it, said("b"));
+    always = always && ready();
+  }
+  CHECK(always);
+  outcome<appended> refused = appended{};
+  f.node(0).append(hit.front(), all_of_it, said("b"), [&](const auto& how) { refused = how; });
+  CHECK(f.until([&] { return !refused.ok(); }));
+  // One of three left: most can't be used.
+  servers.at(has.rbegin()->first).kill_hard();
+  CHECK(f.until([&] { return !f.node(0).check().ready; }));
 }
 
 TEST_CASE("Cluster: the number of partitions is fixed at its first use") {
