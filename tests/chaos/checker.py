@@ -4,12 +4,14 @@ from collections import defaultdict
 
 from deliveries import check_deliveries
 from members import check_members
+from record import Subscribed
 from verdict import HANG, WRONG, Verdict, covered
 
 
 def check(run):
     v = Verdict()
     check_deliveries(run, v)
+    check_epochs(run, v)
     check_keys(run, v)
     check_attempts(run, v)
     check_readiness(run, v)
@@ -19,6 +21,21 @@ def check(run):
     for sentence in run.faults:
         v.say("fault", sentence)
     return v
+
+
+def check_epochs(run, v):
+    if run.epochs_may_change:
+        return
+    epochs = defaultdict(set)
+    for p in run.publications:
+        epochs[p.channel].update(at.epoch for at in [p.at, *(at for _, at in p.again)] if at)
+    for track in run.tracks:
+        epochs[track.channel].update(e.epoch for e in track.events if isinstance(e, Subscribed))
+    for channel, log in run.logs.items():
+        epochs[channel].add(log.epoch)
+    for channel, all_of_them in epochs.items():
+        if len(all_of_them - {""}) > 1:
+            v.say("epoch", f"{channel} had {', '.join(sorted(all_of_them))}, and no Redis was restarted or replaced")
 
 
 def check_keys(run, v):

@@ -15,7 +15,7 @@ ALONE = ("--cluster-require-full-coverage", "no")
 
 @scenario(lambda folder: Clustered(folder, timeout=15000))
 async def cluster_reshard(world, seconds):
-    """Slots move from primary to primary under load. No outage: nobody has to be told anything."""
+    """Slots move from primary to primary under load. No outage: nobody has to be told anything, no epoch changes."""
     await asyncio.sleep(2.5)  # the nodes get to know all primaries
 
     async def one(turn):

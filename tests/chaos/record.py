@@ -151,5 +151,6 @@ class Run:
     ended: float = 0.0
     pause: float = 0.0  # how long this program itself stood still, in all: bounds are wider by that
     notice_allowed: bool = False  # writes may be lost, as long as clients are told
+    epochs_may_change: bool = False  # a Redis was restarted or replaced: its logs go on under new epochs
     refused_subscribes: int = 0  # answered with a temporary error
     faults: list = field(default_factory=list)  # what clients and nodes met that nobody may meet, as sentences

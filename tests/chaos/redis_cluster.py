@@ -11,9 +11,13 @@ from servers import Server, ask
 SLOTS = 16384
 
 
-async def say(port, *words):
+class NotMoved(AssertionError):
+    """A server refused a step of a move, or the slot isn't where it was to go."""
+
+
+async def say(port, *words, timeout=1.0):
     """The answer's text, whole up to 64 kB; empty while there is none to be had."""
-    return (await ask(port, *words) or b"").decode(errors="replace")
+    return (await ask(port, *words, timeout=timeout) or b"").decode(errors="replace")
 
 
 class Clustered:
@@ -95,16 +99,34 @@ class Clustered:
 
     async def move(self, slot, source, target):
         """As redis-cli does it, a few keys at a time."""
+
+        async def done(server, *words, timeout=1.0):
+            got = await say(server.port, *words, timeout=timeout)
+            if got not in ("+OK\r\n", "+NOKEY\r\n"):  # the last of its keys may have ended meanwhile
+                raise NotMoved(f"slot {slot}: {' '.join(map(str, words[:4]))}: {got!r}")
+
         there, here = await self.name(target), await self.name(source)
-        await ask(target.port, "CLUSTER", "SETSLOT", slot, "IMPORTING", here)
-        await ask(source.port, "CLUSTER", "SETSLOT", slot, "MIGRATING", there)
+        await done(target, "CLUSTER", "SETSLOT", slot, "IMPORTING", here)
+        await done(source, "CLUSTER", "SETSLOT", slot, "MIGRATING", there)
         while True:
             keys = (await say(source.port, "CLUSTER", "GETKEYSINSLOT", slot, 3)).split("\r\n")[2::2]
             if not keys:
                 break
-            await ask(source.port, "MIGRATE", "127.0.0.1", target.port, "", 0, 5000, "KEYS", *keys, timeout=6)
+            await done(source, "MIGRATE", "127.0.0.1", target.port, "", 0, 5000, "KEYS", *keys, timeout=6)
         for each in (target, source):
-            await ask(each.port, "CLUSTER", "SETSLOT", slot, "NODE", there)
+            await done(each, "CLUSTER", "SETSLOT", slot, "NODE", there)
+        if await self.owner(slot) is not target:
+            raise NotMoved(f"slot {slot} is still somebody else's")
+
+    async def owner(self, slot):
+        """The primary that says that the slot is its own."""
+        for each in await self.leaders():
+            mine = next(line for line in (await say(each.port, "CLUSTER", "NODES")).splitlines() if "myself" in line)
+            for span in mine.split()[8:]:
+                first, _, last = span.partition("-")
+                if not span.startswith("[") and int(first) <= slot <= int(last or first):
+                    return each
+        return None
 
     def stop(self):
         for each in self.servers:

@@ -80,7 +80,7 @@ async def redis_killed(world, seconds):
     """kill -9 of Redis, which keeps everything in its append-only file."""
 
     async def one(turn):
-        async with world.outage("Redis killed"):
+        async with world.outage("Redis killed", restarts=True):
             world.redis.server.kill()
             await asyncio.sleep(0.05)
             world.hush()
@@ -265,7 +265,7 @@ async def everything(world, seconds):
                     await ask(server.port, "CLIENT", "KILL", "TYPE", "normal")
                 continue
             redis_there.clear()
-            async with world.outage(f"Redis: {what}"):
+            async with world.outage(f"Redis: {what}", restarts=what == "kill"):
                 server.kill() if what == "kill" else server.pause()
                 await asyncio.sleep(random.uniform(0.1, 3))
                 if what == "kill":

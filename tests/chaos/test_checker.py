@@ -136,7 +136,7 @@ def test_something_came_that_nobody_published():
 
 def told(run, who="ann"):
     """The log lost 9 and 10 with a failover; the client's last position is gone, and it is told so."""
-    run.notice_allowed = True
+    run.notice_allowed = run.epochs_may_change = True
     run.outages.append(Outage(10.5, 11.0, None, "failover", loses=True))
     run.publications.append(published("busy:0", 10, 9, 12.0, E2))
     for name in ("ann", "bob"):
@@ -249,6 +249,20 @@ def test_a_key_got_another_answer():
     assert "key" in kinds(run)
     run.notice_allowed = True
     assert "key" not in kinds(run)
+
+
+def test_a_channel_got_a_new_epoch_though_no_redis_was_restarted():
+    for where in ("answer", "subscription", "log"):
+        run = healthy()
+        if where == "answer":
+            run.publications[-1].at = Position(E2, 10)
+        elif where == "subscription":
+            track(run, "bob").events[6].epoch = E2
+        else:
+            run.logs["room:0"].epoch = "r.2"
+        assert "epoch" in kinds(run)
+        run.epochs_may_change = True
+        assert "epoch" not in kinds(run)
 
 
 def test_a_node_kept_a_publisher_waiting():

@@ -270,12 +270,15 @@ class World:
         outage.end = self.now()
 
     @contextlib.asynccontextmanager
-    async def outage(self, what, node=None, loses=False, unready=True):
-        """From its begin to the moment that everything is back, which its body sees to."""
+    async def outage(self, what, node=None, loses=False, unready=True, restarts=False):
+        """From its begin to the moment that everything is back, which its body sees to. `restarts`: a Redis comes back
+        with all that it had."""
         one = Outage(self.now(), float("inf"), node, what, loses, unready)
         self.run.outages.append(one)
         if loses:
             self.run.notice_allowed = True
+        if loses or restarts:
+            self.run.epochs_may_change = True
         try:
             yield one
         finally:
