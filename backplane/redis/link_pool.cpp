@@ -50,6 +50,19 @@ void lane::await_replica(const replica_patience& with, std::function<void(bool)>
   pool_->wait(where_, with);
 }
 
+void lane::load(const std::vector<std::string_view>& scripts, bool again, on_loaded then) {
+  const auto found = pool_->wires_.find(to_string(where_));
+  if (closed_ || found == pool_->wires_.end() || found->second.line != wire_) return;
+  auto& w = found->second;
+  if (again) w.hashes.clear();
+  if (!w.hashes.empty()) return then(w.hashes, {});
+  w.to_load.push_back(
+      [self = weak_from_this(), then = std::move(then)](const auto& hashes, const std::string& why) {
+        if (const auto here = self.lock(); here && !here->closed_) then(hashes, why);
+      });
+  if (w.to_load.size() == 1) pool_->load(where_, scripts);
+}
+
 void lane::close() {
   if (std::exchange(closed_, true)) return;
   opened_ = nullptr;
@@ -73,6 +86,12 @@ link_pool::link_pool(runtime::loop& home, link::target usual, std::chrono::milli
 
 std::shared_ptr<lane> link_pool::to(const endpoint& where) {
   return std::make_shared<lane>(shared_from_this(), where);
+}
+
+bool link_pool::news(const std::string& what) {
+  const auto now = link::clock::now();
+  std::erase_if(said_, [now](const auto& each) { return now - each.second > std::chrono::seconds(1); });
+  return said_.try_emplace(what, now).second;
 }
 
 void link_pool::join(lane& who) {
@@ -138,6 +157,29 @@ void link_pool::leave(lane& who) {
   const auto line = w.line;
   line->close();
   broken(who.where(), line, "the connection does not answer");
+}
+
+void link_pool::load(const endpoint& at, const std::vector<std::string_view>& scripts) {
+  const auto line = wires_.find(to_string(at))->second.line;
+  const auto hashes = std::make_shared<std::vector<std::string>>();
+  const auto why = std::make_shared<std::string>();
+  for (const auto& each : scripts)
+    line->send({"SCRIPT", "LOAD", each}, [self = weak_from_this(), at, line = std::weak_ptr<link>(line), hashes,
+                                          why, all = scripts.size()](const answer_ptr& a) {
+      const reply r(a);
+      if (r.is_error()) *why = r.text();
+      hashes->emplace_back(r.text());
+      if (const auto pool = self.lock(); pool && hashes->size() == all)
+        pool->loaded(at, line.lock(), *hashes, *why);
+    });
+}
+
+void link_pool::loaded(const endpoint& at, const std::shared_ptr<link>& line,
+                       const std::vector<std::string>& hashes, const std::string& why) {
+  const auto found = wires_.find(to_string(at));
+  if (found == wires_.end() || found->second.line != line) return;
+  if (why.empty()) found->second.hashes = hashes;
+  for (const auto& tell : std::exchange(found->second.to_load, {})) tell(hashes, why);
 }
 
 void link_pool::wait(const endpoint& at, const replica_patience& with) {

@@ -38,9 +38,14 @@ public:
   lane(const lane&) = delete;
   lane& operator=(const lane&) = delete;
 
+  using on_loaded = std::function<void(const std::vector<std::string>& hashes, const std::string& why)>;
+
   /// As those of `link`.
   void open(std::function<void()> opened, std::function<void(const std::string&)> broken);
   void send(const std::vector<std::string_view>& words, link::on_reply then);
+  /// Has the server know these scripts: their hashes, or none and why not. Sent once for all lanes of a connection;
+  /// `again`: the server has forgotten them.
+  void load(const std::vector<std::string_view>& scripts, bool again, on_loaded then);
   /// Whether a replica has all that this lane has been answered for so far.
   void await_replica(const replica_patience& with, std::function<void(bool)> then);
   void close();
@@ -69,6 +74,8 @@ public:
   link_pool(runtime::loop& home, link::target usual, std::chrono::milliseconds patience);
 
   [[nodiscard]] std::shared_ptr<lane> to(const endpoint& where);
+  /// Whether `what` is worth a line of the log: not when another partition has said it within the last second.
+  [[nodiscard]] bool news(const std::string& what);
   /// Connections there are.
   [[nodiscard]] std::size_t size() const { return wires_.size(); }
 
@@ -79,6 +86,8 @@ private:
     bool up = false;
     link::clock::time_point begun;
     std::vector<lane*> users;
+    std::vector<std::string> hashes;                ///< of the scripts that the server has
+    std::vector<lane::on_loaded> to_load;           ///< who waits for them
     std::vector<std::function<void(bool)>> to_wait; ///< for a replica, with the next WAIT
     bool waits = false;                             ///< one is under way
     link::clock::time_point waited;                 ///< when the last one ended
@@ -87,6 +96,9 @@ private:
   void leave(lane& who);
   void wait(const endpoint& at, const replica_patience& with);
   bool waited(const endpoint& at, const std::shared_ptr<link>& line, const replica_patience& with, bool in_time);
+  void load(const endpoint& at, const std::vector<std::string_view>& scripts);
+  void loaded(const endpoint& at, const std::shared_ptr<link>& line, const std::vector<std::string>& hashes,
+              const std::string& why);
   void opened(const endpoint& at, const std::shared_ptr<link>& line);
   void broken(const endpoint& at, const std::shared_ptr<link>& line, const std::string& why);
 
@@ -95,6 +107,7 @@ private:
   std::chrono::milliseconds patience_;
   std::map<std::string, wire> wires_;
   std::map<std::string, link::clock::time_point> distrusted_until_; ///< by server
+  std::map<std::string, link::clock::time_point> said_;
 };
 
 } // namespace plexus::backplane::redis

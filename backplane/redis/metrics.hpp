@@ -26,6 +26,12 @@ inline const metrics::counter doubts{"plexus_backplane_doubts_total",
                                      "Times that all connections of a partition were closed, by reason.",
                                      "reason",
                                      {"broken", "refused", "silent", "trimmed", "replaced", "moved"}};
+enum generation_reason : std::size_t { restarted, taken_over, lost, unproven };
+inline const metrics::counter generations{
+    "plexus_backplane_generations_total",
+    "New generations of partitions that this node met while it ran, by reason.",
+    "reason",
+    {"restarted", "replaced", "lost", "moved"}};
 inline const metrics::counter moves{
     "plexus_backplane_moves_total",
     "Times that a partition waited because its slot of the Cluster was being moved."};

@@ -320,7 +320,10 @@ void partition::settle_parked() {
 // The script ended half way or not at all, for instance because Redis has no memory left. What states a fact is
 // done again a little later.
 void partition::fail_batch(const std::string& why) {
-  if (trouble_ != why) runtime::log::error("backplane", "Redis refuses a batch", {{"error", why}});
+  const auto address = to_string(commands_->where());
+  if (trouble_ != why && with_.links->news("batch " + address))
+    runtime::log::error("backplane", "Redis refuses a batch",
+                        {{"address", address}, {"partition", with_.tag}, {"error", why}});
   trouble_ = why;
   std::vector<step> again;
   for (auto& each : batches_.finish()) {

@@ -62,6 +62,7 @@ class partition {
 public:
   struct setup {
     std::string prefix; ///< of all keys, with the hash tag
+    std::string tag;    ///< for the log
     std::string uid;    ///< the process; 22 letters or so
     std::string node_name;
     unsigned partitions = 1;
@@ -133,11 +134,13 @@ private:
   // partition_session.cpp: connecting, time, health
   void connect();
   void open_commands(const endpoint& where);
-  void load_scripts(std::function<void()> then);
+  void load_scripts(bool again);
   void greet();
   void on_hello(const reply& r);
   void attach();
+  void count_generation(std::string_view mark);
   void warn_about_eviction(std::string_view memory);
+  void warn_about_replica();
   void on_up();
   void doubt(std::size_t reason, const std::string& why);
   void pulse();
@@ -228,7 +231,9 @@ private:
   bool stopped_ = false, locating_ = false, up_before_ = false;
   std::size_t inbox_waiting_ = 0;
   std::string trouble_, mark_;
-  std::string examined_; ///< mark of the server whose settings were looked at
+  std::string examined_;    ///< mark of the server whose settings were looked at
+  std::string greeted_at_;  ///< its address
+  std::size_t doubted_ = 0; ///< the last doubt's reason
   std::string hello_sha_, append_sha_, batch_sha_, renew_sha_;
 
   // A slot that is being moved. While part of its keys are elsewhere Redis does nothing for it, so nothing is lost

@@ -26,8 +26,7 @@ void partition::on_written(step& of, write_actor_step& what, const reply& r) {
   out.refused = state == "F";
   item last;
   if (state != "D" && !out.refused) {
-    if (state == "N")
-      runtime::log::warn("backplane", "a channel wants its publications replicated, but Redis has no replica");
+    if (state == "N") warn_about_replica();
     if (what.done) last.run = [done = std::exchange(what.done, nullptr)] { done(error_code::internal); };
     return in_order(channel, {}, 0, false, std::move(last));
   }

@@ -193,8 +193,7 @@ void partition::on_appended(step& of, append_step& what, const append_answer& go
   const auto& channel = of.channel;
   const auto text = got.epoch;
   if (text.size() == 1 && text != ".") { // late, without a replica, or without memory: nothing was done
-    if (text == "N")
-      runtime::log::warn("backplane", "a channel wants its publications replicated, but Redis has no replica");
+    if (text == "N") warn_about_replica();
     item failed;
     if (what.done) failed.run = [done = std::exchange(what.done, nullptr)] { done(error_code::internal); };
     return in_order(channel, {}, 0, false, std::move(failed));

@@ -1,4 +1,4 @@
-// Connecting, greeting, leases and health of a partition.
+// Connecting, greeting and leases of a partition.
 
 #include "backplane/redis/partition.hpp"
 
@@ -81,23 +81,19 @@ void partition::connect() {
 
 void partition::open_commands(const endpoint& where) {
   commands_ = with_.links->to(where);
-  commands_->open([this] { load_scripts([this] { greet(); }); },
-                  [this](const std::string& why) { doubt(count::broken, why); });
+  commands_->open([this] { load_scripts(false); }, [this](const std::string& why) { doubt(count::broken, why); });
 }
 
-void partition::load_scripts(std::function<void()> then) {
-  const auto load = [this](std::string_view text, std::string& sha, std::function<void()> next) {
-    commands_->send({"SCRIPT", "LOAD", text}, [this, &sha, next = std::move(next)](const answer_ptr& a) {
-      const reply r(a);
-      if (r.is_error()) return doubt(count::refused, std::string(r.text()));
-      sha = r.text();
-      if (next) next();
-    });
-  };
-  load(scripts::hello, hello_sha_, {});
-  load(scripts::append, append_sha_, {});
-  load(scripts::batch, batch_sha_, {});
-  load(scripts::renew, renew_sha_, std::move(then));
+void partition::load_scripts(bool again) {
+  commands_->load({scripts::hello, scripts::append, scripts::batch, scripts::renew}, again,
+                  [this](const std::vector<std::string>& hashes, const std::string& why) {
+                    if (!why.empty()) return doubt(count::refused, why);
+                    hello_sha_ = hashes[0];
+                    append_sha_ = hashes[1];
+                    batch_sha_ = hashes[2];
+                    renew_sha_ = hashes[3];
+                    if (phase_ != phase::up) greet();
+                  });
 }
 
 void partition::greet() {
@@ -124,6 +120,7 @@ void partition::greet() {
 
 void partition::on_hello(const reply& r) {
   if (r.is_error()) {
+    if (r.text().starts_with("NOSCRIPT")) return load_scripts(true); // forgotten since another partition sent them
     if (!with_.cluster || redirection_of(r.text()) == redirection::none) count::script_errors.add();
     return doubt(count::refused, std::string(r.text()));
   }
@@ -143,10 +140,9 @@ void partition::on_hello(const reply& r) {
     for (const auto& [channel, clients] : members_)
       for (const auto& [client, member] : clients) to_enter_.emplace_back(channel, client);
   }
-  if (how == identity::greeting::raised)
-    runtime::log::warn("backplane", "another Redis, or one that was restarted: a new generation begins",
-                       {{"generation", self_.generation()}});
+  if (how == identity::greeting::raised) count_generation(r[6].text());
   mark_ = r[6].text();
+  greeted_at_ = to_string(commands_->where());
   with_.where->met(commands_->where(), mark_);
   lease_.greeted(now(), milliseconds{static_cast<std::int64_t>(r[5].number())});
   if (how == identity::greeting::raised) put_back_notices(milliseconds{static_cast<std::int64_t>(r[7].number())});
@@ -178,14 +174,6 @@ void partition::attach() {
       [this](const std::string& why) { doubt(count::broken, why); });
 }
 
-// Under any other policy Redis throws away what it likes once its memory is used up, a channel's position included.
-void partition::warn_about_eviction(std::string_view memory) {
-  const auto policy = info_value(memory, "maxmemory_policy");
-  if (policy.empty() || policy == "noeviction") return;
-  runtime::log::warn("backplane", "Redis may throw away what nodes rely on: set maxmemory-policy to noeviction",
-                     {{"maxmemory-policy", policy}, {"maxmemory", info_value(memory, "maxmemory")}});
-}
-
 void partition::on_up() {
   phase_ = phase::up;
   move_ = {};
@@ -193,9 +181,11 @@ void partition::on_up() {
   paused_until_ = milliseconds{0};
   located_ = now();
   count::connects.add();
-  if (!trouble_.empty() && up_before_)
-    runtime::log::info("backplane", "connected to Redis again",
-                       {{"address", to_string(commands_->where())}, {"after_ms", (now() - down_since_).count()}});
+  if (const auto address = to_string(commands_->where());
+      !trouble_.empty() && up_before_ && with_.links->news("again " + address))
+    runtime::log::info(
+        "backplane", "connected to Redis again",
+        {{"address", address}, {"partition", with_.tag}, {"after_ms", (now() - down_since_).count()}});
   trouble_.clear();
   up_before_ = true;
   holes_.clear();
@@ -222,9 +212,13 @@ void partition::doubt(std::size_t reason, const std::string& why) {
   const auto at = now();
   if (phase_ == phase::up) {
     down_since_ = at;
-    runtime::log::warn("backplane", "the connections to Redis are closed and opened again", {{"reason", why}});
+    const auto address = to_string(commands_->where());
+    if (with_.links->news("doubt " + std::to_string(reason) + " " + address))
+      runtime::log::warn("backplane", "the connections to Redis are closed and opened again",
+                         {{"address", address}, {"partition", with_.tag}, {"reason", why}});
   }
   count::doubts.add(1, reason);
+  doubted_ = reason;
   trouble_ = why;
   phase_ = phase::off;
   locating_ = false;
@@ -314,7 +308,7 @@ void partition::renew(milliseconds at) {
 
 void partition::on_renewed(const reply& r) {
   if (r.is_error()) {
-    if (r.text().substr(0, 8) == "NOSCRIPT") return load_scripts({});
+    if (r.text().substr(0, 8) == "NOSCRIPT") return load_scripts(true);
     if (redirected(r, command::renewal)) return;
     count::script_errors.add();
     return doubt(count::refused, std::string(r.text()));
@@ -348,49 +342,6 @@ void partition::give_up(milliseconds at) {
     refuse(each, error_code::internal);
     if (!sent) keep_fact(each);
   });
-}
-
-void partition::note_health(milliseconds at) {
-  health next{phase_ == phase::up, {}};
-  if (next.ready && with_.has_notices && !notices_known_) {
-    next = {false, "reading what every node has to know"};
-  } else if (!next.ready) {
-    next.message = "Redis is away for " + std::to_string((at - down_since_).count()) +
-                   " ms: " + (trouble_.empty() ? "connecting" : trouble_);
-  } else if (const auto since = commands_->waiting_since();
-             since && link::clock::now() - *since >= with_.times.slow_answer) {
-    next = {false, "Redis does not answer"};
-  } else if (paused_until_ > at) {
-    next = {false, trouble_};
-  } else if (moving_for(with_.times.hold, at)) {
-    next = {false,
-            "a slot of the Cluster is being moved for " + std::to_string((at - move_.since).count()) + " ms"};
-  }
-  const std::lock_guard locked(health_lock_);
-  health_ = std::move(next);
-  figures_ = {lease_.age(at), inbox_waiting_, batches_.waiting() + unsettled_.size()};
-}
-
-partition::figures partition::measure() const {
-  const std::lock_guard locked(health_lock_);
-  return figures_;
-}
-
-std::string partition::server() const {
-  return phase_ == phase::up ? to_string(commands_->where()) : std::string();
-}
-
-void partition::ask_server(const std::string& section, std::function<void(std::string)> done) {
-  if (phase_ != phase::up) return done({});
-  commands_->send({"INFO", section}, [done = std::move(done)](const answer_ptr& a) {
-    const reply r(a);
-    done(r.is_error() ? std::string() : std::string(r.text()));
-  });
-}
-
-health partition::check() const {
-  const std::lock_guard locked(health_lock_);
-  return health_;
 }
 
 } // namespace plexus::backplane::redis

@@ -69,6 +69,7 @@ redis_backplane::redis_backplane(runtime::loop& home, const options& with, liste
     auto each = common;
     if (common.cluster) each.where = places[i];
     each.prefix = "plexus:{" + tags[i] + "}:";
+    each.tag = tags[i];
     each.has_notices = stable_hash("") % common.partitions == i;
     partitions_.push_back(std::make_unique<partition>(home, std::move(each), run, to));
   }
