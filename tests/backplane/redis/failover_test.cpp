@@ -195,6 +195,37 @@ TEST_CASE("replicated: acknowledged only once a replica has it, refused where th
   CHECK(f.until([&] { return f.at(1).publications["c"].size() == 3; }));
 }
 
+TEST_CASE("replicated: a batch that is repeated over a new connection waits for the replica as the first one did") {
+  server first, second{{"--replicaof", "127.0.0.1 " + std::to_string(first.port())}};
+  cluster f(first);
+  for (int i = 0; i < 500 && first.number({"WAIT", "1", "100"}) < 1; ++i) std::this_thread::sleep_for(20ms);
+  auto what = said("a", "key");
+  what.replicated = true;
+  const auto stored = [&] {
+    return ask<appended>(f, [&](auto done) { f.node(0).append("c", long_log, what, std::move(done)); });
+  };
+  CHECK(f.until([&] { return stored().ok(); }));
+  second.pause();
+  what = said("b", "another key");
+  what.replicated = true;
+  std::vector<outcome<appended>> answers;
+  f.node(0).append("c", long_log, what, [&](auto how) { answers.push_back(std::move(how)); });
+  CHECK(f.until([&] { return first.number({"XLEN", "plexus:{p0}:h:c"}) == 2; }));
+  CHECK(answers.empty());
+  // It is in the log, and its answer is lost: no write of the new connection is it, so its WAIT has to count all.
+  f.on_loop(0, [&] { f.plane(0).cut(); });
+  CHECK(f.until([&] { return !answers.empty(); }));
+  REQUIRE(answers.size() == 1);
+  CHECK_FALSE(answers[0].ok());
+  second.resume();
+  CHECK(f.until([&] {
+    const auto now = stored();
+    return now.ok() && now->at.offset == 2;
+  }));
+  CHECK(first.number({"XLEN", "plexus:{p0}:h:c"}) == 2);
+  CHECK(second.number({"XLEN", "plexus:{p0}:h:c"}) == 2);
+}
+
 TEST_CASE("replicated with a replica that hangs: it costs the others one wait, not one for each publication") {
   server first, second{{"--replicaof", "127.0.0.1 " + std::to_string(first.port())}};
   cluster f(first);

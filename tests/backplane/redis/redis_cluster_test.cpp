@@ -8,6 +8,8 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <functional>
+#include <future>
 #include <set>
 
 using namespace plexus::backplane;
@@ -48,6 +50,29 @@ struct spread final : cluster {
     }
     FAIL("nobody has " << channel);
     return 0;
+  }
+  /// Calls of a command at some servers, as they count them.
+  long long calls(const std::string& command, std::size_t from, std::size_t to) {
+    long long all = 0;
+    const auto begin = "cmdstat_" + command + ":calls=";
+    for (auto i = from; i < to; ++i) {
+      const auto text = servers.at(i).ask({"INFO", "commandstats"});
+      if (const auto at = text.find(begin); at != std::string::npos)
+        all += std::stoll(text.substr(at + begin.size()));
+    }
+    return all;
+  }
+  /// Waits until every node has been served in each partition that these servers have: each renewal there is one
+  /// XTRIM.
+  bool served(std::size_t from, std::size_t to, std::size_t partitions) {
+    const auto before = calls("xtrim", from, to);
+    return until([&] { return calls("xtrim", from, to) >= before + 2 * 3 * static_cast<long long>(partitions); },
+                 10s);
+  }
+  /// Waits until all nodes have asked a server without partitions who it is, and were served elsewhere since.
+  bool known(std::size_t fresh) {
+    auto expected = 3LL * 2 - 1; // and one with each look
+    return until([&] { return calls("info", fresh, fresh + 1) >= ++expected; }, 10s) && served(0, fresh, parts);
   }
   /// Channels named `name`0, ... that node 1 subscribes to; at least one for each primary.
   std::vector<std::string> channels(const std::string& name, std::size_t count, const retention& keep) {
@@ -125,22 +150,20 @@ TEST_CASE("Cluster: slots that move under load lose nothing, double nothing, and
   publisher p(f, names, all_of_it);
   const auto fresh = servers.add_primary();
   CHECK(f.until([&] { return p.done(0) > 20; }));
-  f.until([] { return false; }, 1500ms); // the nodes get to know the new server
+  CHECK(f.known(fresh));
   std::set<std::uint16_t> slots;
   for (const auto& each : names) slots.insert(f.slot(each));
   // Each of them goes to the new server, and the first comes back.
-  std::thread mover([&] {
+  const auto moving = [&](const std::function<void()>& what) {
+    auto moved = std::async(std::launch::async, what);
+    CHECK(f.until([&] { return moved.wait_for(0s) == std::future_status::ready; }, 30s));
+    moved.get();
+  };
+  moving([&] {
     for (const auto slot : slots) servers.move_slot(slot, servers.owner(slot), fresh);
-    std::this_thread::sleep_for(2s); // all nodes have been there: who hasn't can't prove the next move
-    servers.move_slot(*slots.begin(), fresh, 0);
   });
-  bool moved = false;
-  std::thread waiter([&] {
-    mover.join();
-    moved = true;
-  });
-  CHECK(f.until([&] { return moved; }, 30s));
-  waiter.join();
+  CHECK(f.served(fresh, fresh + 1, slots.size())); // who hasn't been there can't prove the next move
+  moving([&] { servers.move_slot(*slots.begin(), fresh, 0); });
   const auto so_far = p.done(0);
   CHECK(f.until([&] { return p.done(0) > so_far + 20; }, 10s));
   p.stop();
@@ -165,7 +188,7 @@ TEST_CASE("Cluster: while a slot is half gone nothing is done in it; then everyt
   std::vector<std::size_t> inside;
   for (std::size_t i = 0; i < names.size(); ++i)
     if (f.slot(names[i]) == slot) inside.push_back(i);
-  std::this_thread::sleep_for(1s); // the nodes get to know all servers
+  CHECK(f.served(0, 3, parts)); // the nodes know all servers
   servers.move_slot(slot, from, to, [&] {
     std::size_t done = 0, refused = 0;
     for (const auto& each : names)
@@ -199,7 +222,15 @@ TEST_CASE("Cluster: a primary that dies takes its own partitions through a new g
     if (servers.owner(f.slot(each)) == 1) struck.insert(each);
   REQUIRE(!struck.empty());
   REQUIRE(struck.size() < names.size());
+  // Others are published to all the while.
+  const auto busy = f.channels("b", 12, all_of_it);
+  for (const auto& each : busy) append(f, 0, each, all_of_it, said("0", "key-0"));
+  std::set<std::string> busy_struck;
+  for (const auto& each : busy)
+    if (servers.owner(f.slot(each)) == 1) busy_struck.insert(each);
+  publisher p(f, busy, all_of_it);
   servers.at(1).ask({"WAIT", "1", "1000"});
+  CHECK(f.until([&] { return p.done(0) > 20; }));
   servers.at(1).kill_hard();
   CHECK(f.until([&] { return !f.node(0).check().message.empty(); }));
   // Those on other primaries don't notice.
@@ -216,6 +247,22 @@ TEST_CASE("Cluster: a primary that dies takes its own partitions through a new g
     CHECK(now.recovered);
     CHECK((now.top.epoch != before[each].epoch) == was_struck);
     CHECK(append(f, 2, each, all_of_it, said("0", "key 0")).at.offset == 1);
+  }
+  std::vector<std::size_t> so_far;
+  for (std::size_t i = 0; i < busy.size(); ++i) so_far.push_back(p.done(i));
+  CHECK(f.until([&] {
+    for (std::size_t i = 0; i < busy.size(); ++i)
+      if (p.done(i) < so_far[i] + 5) return false;
+    return true;
+  }));
+  p.stop();
+  CHECK(f.until([&] { return p.idle(); }));
+  f.settle();
+  CHECK(p.errors() > 0); // what was under way there
+  for (std::size_t i = 0; i < busy.size(); ++i) {
+    const bool was_struck = busy_struck.contains(busy[i]);
+    CHECK(told(f, busy[i]) == (was_struck ? 1 : 0));
+    if (!was_struck) CHECK_MESSAGE(complete(f, busy[i], p.done(i)), busy[i]);
   }
 }
 
