@@ -99,7 +99,7 @@ def _spread(plan, kind, rng):
     count = kind.count(plan.connections)
     taken = min(count, SAMPLE, max(200, int(2e6 / kind.members)))
     members = max(1, round(kind.members))
-    parts, occupied, others = [0.0] * plan.partitions, 0.0, 0.0
+    parts, occupied, others, ends = [0.0] * plan.partitions, 0.0, 0.0, 0.0
     for i in range(taken):
         name = f"{kind.name}:{i if taken == count else rng.randrange(count)}"
         parts[fnv(name) % plan.partitions] += count / taken
@@ -110,45 +110,105 @@ def _spread(plan, kind, rng):
         home = rng.choice(tuple(nodes)) if kind.publisher == "member" else rng.randrange(plan.nodes)
         occupied += len(nodes)
         others += len(nodes) - (home in nodes)
-    return {"count": count, "parts": parts, "nodes": occupied / taken, "others": others / taken}
+        # Of so many sessions that end those that were the only ones there: nobody else of the channel is on that node.
+        ends += members * (1 - 1 / plan.nodes) ** (members - 1)
+    return {"count": count, "parts": parts, "nodes": occupied / taken, "others": others / taken, "ends": ends / taken}
 
 
 # -- one primary
 
-def batch_of(rate, cycle):
-    """Mean of what a call carries: what came during the last one, or the first that comes."""
-    return rate * cycle + math.exp(-rate * cycle)
+PULSE = 0.02       # seconds: how often a partition looks at what is due (partition_session.cpp, pulse_every)
+SWEEP = 60         # seconds: every channel of a node is registered again so often (tuning.hpp)
+SWEPT_AT_ONCE = 64  # registrations in a call: half a batch (batcher.hpp, partition.cpp)
+MOST = 128         # steps in a call
+DISTANCE, WORTH_IT, ENOUGH = 250, 3, 48  # batch_pace.hpp
 
 
-def primary_load(partitions, nodes, publishing, rtt, measured=False):
-    """`partitions`: (publications a second, other nodes each, bytes each) of each. Returns utilization, batch, latency (us)
-    and the parts of the load; utilization 1 and more: it can't be done. `measured`: `rtt` is the whole time from asking to
-    the answer; publications wait half a cycle on the mean before theirs begins."""
+def chances(mean, share):
+    """Of 0, 1 and 2 arrivals. `share` 0: they come by chance; else it is the chance of each of mean / share to be ours."""
+    if not share: return [math.exp(-mean), mean * math.exp(-mean), mean**2 / 2 * math.exp(-mean)]
+    n, out = mean / share, [0.0, 0.0, 0.0]
+    for whole, weight in ((math.floor(n), 1 - n % 1), (math.floor(n) + 1, n % 1)):
+        for k in range(min(whole, 2) + 1):
+            out[k] += weight * math.comb(whole, k) * share**k * (1 - share)**(whole - k)
+    return out
+
+
+def batch_after(rate, time, share=0.0, tick=0.0):
+    """Of a call that begins `time` after the last one: the mean of what it carries, and the chance that it is worth a distance.
+    Whatever came meanwhile; if nothing did, the first that comes. `tick`: arrivals come in bunches so far apart."""
+    first = [0.0, 1.0, 0.0]
+    if tick: first = chances(rate * tick, share)
+    # What comes alone is at least one.
+    some = max(1 - first[0], 1e-9)
+    alone, alone_worth = (rate * tick / some, 1 - (first[1] + first[2]) / some) if tick else (1.0, 0.0)
+    mean = worth = 0.0
+    ticks = time / tick if tick else 0
+    for length, weight in ((math.floor(ticks) * tick, 1 - ticks % 1), (math.floor(ticks + 1) * tick, ticks % 1)) if tick else ((time, 1),):
+        none, one, two = chances(rate * length, share)
+        mean += weight * (rate * length + none * alone)
+        worth += weight * (1 - none - one - two + none * alone_worth)
+    return min(mean, MOST), max(worth, 0.0)
+
+
+def batch_of(rate, cycle, share=0.0, tick=0.0):
+    """Mean of what a call carries, where one takes `cycle`; the next one keeps its distance from one of three and more."""
+    soon, to_far = batch_after(rate, cycle, share, tick)
+    far, stays_far = batch_after(rate, max(cycle, min(DISTANCE, ENOUGH / rate)), share, tick)
+    # How many of all calls come after one that was worth the distance.
+    often = to_far / max(1 + to_far - stays_far, 1e-9)
+    return (1 - often) * soon + often * far
+
+
+def sweep_calls(registrations, pairs):
+    """Calls a second for so many registrations a second, by `pairs` of nodes and partitions: what is due at one pulse
+    goes together. Channels that are subscribed together stay together and cost less, so this is at most."""
+    if registrations <= 0: return 0.0
+    due = registrations / pairs * PULSE
+    return pairs / PULSE * (1 - math.exp(-due)) * max(1, math.ceil(due / SWEPT_AT_ONCE))
+
+
+def primary_load(partitions, nodes, publishing, rtt, share=0.0, tick=0.0):
+    """`partitions`: (publications a second, other nodes each, bytes each, channels swept a second, steps of sessions a second)
+    of each. Returns utilization, batch, latency (us) and the parts of the load; utilization 1 and more: it can't be done."""
+    same = {}
+    for each in partitions: same[each] = same.get(each, 0) + 1
     wait, out = 0.0, {}
-    if measured: rtt = rtt * 2 / 3
     for _ in range(60):
-        work = {"calls": 0.0, "publications": 0.0, "inboxes": 0.0, "reads": 0.0, "leases": 0.0}
+        work = {"calls": 0.0, "publications": 0.0, "inboxes": 0.0, "reads": 0.0, "leases": cost("redis_alone"), "sweep": 0.0, "sessions": 0.0}
         calls = carried = 0.0
-        for rate, others, size in partitions:
-            work["leases"] += nodes * cost("redis_idle")
+        # Redis wakes for a call unless it is awake.
+        turn = cost("redis_turn") * max(0, 1 - out.get("used", 0))
+        call, later = cost("redis_call") + turn, cost("redis_registering") + turn
+        for (rate, others, size, swept, steps), many in same.items():
+            work["leases"] += many * nodes * cost("redis_idle")
+            service = out.get("service", call + cost("redis_publication"))
+            cycle = rtt + wait + service
+            work["sweep"] += many * (sweep_calls(swept, nodes) * later + swept * cost("redis_registration"))
+            if steps > 0:
+                made = steps / batch_of(steps / nodes / 1e6, cycle)
+                work["sessions"] += many * (made * later + steps * cost("redis_registration"))
             if rate <= 0: continue
             each = rate / publishing / 1e6  # of one node, a microsecond
-            service = out.get("service", cost("redis_call") + cost("redis_publication"))
-            batch = min(batch_of(each, rtt if measured else rtt + wait + service), 128)
+            batch = batch_of(each, cycle, share, tick)
             made = rate / batch
             reached = (nodes - 1) * (1 - (1 - min(1, others / max(nodes - 1, 1))) ** batch) if nodes > 1 else 0
             entries = made * reached
-            per_reader = entries / max(nodes, 1) / 1e6
-            reads = entries / batch_of(per_reader, rtt + wait) if entries else 0
-            calls += made
-            carried += rate
-            work["calls"] += made * cost("redis_call")
-            work["publications"] += rate * (cost("redis_publication") + size * cost("redis_byte"))
-            work["inboxes"] += entries * cost("redis_inbox") + rate * others * (cost("redis_handed_on") + size * cost("redis_byte"))
-            work["reads"] += reads * cost("redis_read")
+            # One read takes what came while Redis had other things to do.
+            reads = entries / batch_of(entries / nodes / 1e6, wait + turn) if entries else 0
+            calls += many * made
+            carried += many * rate
+            work["calls"] += many * made * call
+            work["publications"] += many * rate * (cost("redis_publication") + size * cost("redis_byte"))
+            work["inboxes"] += many * (entries * cost("redis_inbox") +
+                                       rate * others * (cost("redis_handed_on") + size * cost("redis_byte")))
+            # The nodes that one call reached read together, so they wake Redis once.
+            work["reads"] += many * (reads * cost("redis_read") + min(reads, made * min(reached, 1)) * turn)
         used = sum(work.values()) / 1e6
         service = (work["calls"] + work["publications"] + work["inboxes"]) / calls if calls else 0
-        held = min(used, 0.98)
+        # Each node has one call of a partition under way, which doesn't wait for itself.
+        pairs = max(publishing * sum(many for each, many in same.items() if each[0] > 0), 1)
+        held = min(used * (pairs - 1) / pairs, 0.98)
         next_wait = held / (1 - held) * max(service, cost("redis_call"))
         out = {"used": used, "batch": carried / calls if calls else 0, "service": service, "work": work,
                "latency": rtt + wait + service}
@@ -162,12 +222,13 @@ def primary_load(partitions, nodes, publishing, rtt, measured=False):
 def evaluate(plan, seed=1):
     rng = random.Random(seed)
     where = primaries_of(plan.partitions, plan.primaries)
-    load = [[0.0, 0.0, 0.0] for _ in range(plan.partitions)]  # rate, rate * others, rate * bytes
+    # Of each partition: publications, those times other nodes and times bytes, channels swept, steps of sessions; a second.
+    load = [[0.0] * 5 for _ in range(plan.partitions)]
     n = plan.nodes
     node = {"deliveries": 0.0, "publications": 0.0, "inbox": 0.0, "subscriptions": 0.0}
     node_memory = plan.connections / n * cost("node_connection_bytes")
     redis_memory = plan.partitions * n * cost("redis_inbox_bytes")
-    out_bytes, channels, rate_all, others_all = 0.0, 0, 0.0, 0.0
+    out_bytes, channels, rate_all, others_all, swept = 0.0, 0, 0.0, 0.0, 0.0
     for kind in plan.channels:
         s = spread(plan, kind, rng)
         channels += s["count"]
@@ -178,6 +239,10 @@ def evaluate(plan, seed=1):
             load[i][0] += share * kind.rate
             load[i][1] += share * kind.rate * s["others"]
             load[i][2] += share * kind.rate * kind.bytes
+            load[i][3] += share * s["nodes"] / SWEEP
+            # A registration where the first member on a node comes, an end where the last goes; so with members.
+            load[i][4] += share * (s["ends"] + (kind.members if kind.presence else 0)) / plan.session * 2
+        swept += s["count"] * s["nodes"] / SWEEP
         deliveries = rate * kind.members
         node["deliveries"] += deliveries / n
         node["publications"] += rate / n
@@ -191,14 +256,10 @@ def evaluate(plan, seed=1):
         if kind.presence:
             redis_memory += s["count"] * kind.members * cost("redis_member_bytes")
             node_memory += s["count"] * s["nodes"] / n * kind.members * cost("node_member_bytes")
-    # Channels begin and end with sessions: a registration where the first member on a node comes, an end where the last goes.
-    steps = plan.connections / plan.session * sum(k.each * (2 if k.presence else 1) for k in plan.channels) * 2
     primaries = []
     for p in range(plan.primaries):
-        mine = [(r, o / r if r else 0, b / r if r else 0) for (r, o, b), at in zip(load, where) if at == p]
+        mine = [(r, o / r if r else 0, b / r if r else 0, s, e) for (r, o, b, s, e), at in zip(load, where) if at == p]
         made = primary_load(mine, n, n, plan.rtt)
-        made["work"]["registrations"] = steps * len(mine) / plan.partitions * cost("redis_step")
-        made["used"] += made["work"]["registrations"] / 1e6
         made["partitions"] = len(mine)
         made["connections"] = n * (1 + len(mine))
         made["memory"] = redis_memory * len(mine) / plan.partitions
@@ -211,6 +272,7 @@ def evaluate(plan, seed=1):
         "connects": plan.connections / n / plan.session * cost("node_connect"),
         "subscriptions": node["subscriptions"] * cost("node_subscription"),
         "leases": plan.partitions * cost("node_idle"),
+        "sweep": swept / n * cost("node_registration"),
     }
     busiest = max(primaries, key=lambda each: each["used"])
     limits = {
@@ -221,7 +283,7 @@ def evaluate(plan, seed=1):
     }
     name = max(limits, key=limits.get)
     return {"plan": plan, "channels": channels, "rate": rate_all, "others": others_all / rate_all if rate_all else 0,
-            "deliveries": node["deliveries"] * n, "node_work": node_work, "node_memory": node_memory,
+            "swept": swept, "deliveries": node["deliveries"] * n, "node_work": node_work, "node_memory": node_memory,
             "node_out_bits": out_bytes * 8, "primaries": primaries, "busiest": busiest, "limits": limits,
             "bottleneck": name, "full": limits[name] >= plan.full, "redis_memory": redis_memory}
 
@@ -230,7 +292,7 @@ def headroom(plan):
     """By how much publishing may grow until something is full; below 1: it already is."""
     low, high = 0.0, 64.0
     kinds = plan.channels
-    for _ in range(24):
+    for _ in range(14):
         middle = (low + high) / 2
         plan.channels = [Channels(**{**kind.__dict__, "rate": kind.rate * middle}) for kind in kinds]
         if evaluate(plan)["full"]:
