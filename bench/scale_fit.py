@@ -40,7 +40,7 @@ def read(file):
             one["client_idle_us"] = median(row["client_cpu_seconds"] / row["seconds"] / row["nodes"] / row["partitions"] * 1e6 for row in rows)
         else:
             one["missed"] = 2 * sum(row["missed"] for row in rows) >= len(rows)
-            for name in ("redis_us", "batch", "per_second", "commands_each"): one[name] = median(row[name] for row in rows)
+            for name in ("redis_us", "batch", "per_second", "commands_each", "xadds_each"): one[name] = median(row[name] for row in rows)
             one["client_us"] = median(row["client_cpu_seconds"] / row["published"] * 1e6 for row in rows)
             one["low"], one["high"] = min(row["redis_us"] for row in rows), max(row["redis_us"] for row in rows)
         out.append(one)
@@ -126,14 +126,13 @@ def least(off, x):
 
 
 def fit(rows):
-    """Sets the costs. Returns [their names]."""
-    told = [row for row in rows if row["use"] == "fit"]
-    missed = [row for row in told if row["missed"]]
-    if missed: raise ValueError(f"{len(missed)} of the runs that are for fitting missed their rate: record again on a quieter machine")
+    """Sets the costs. Returns [their names]. A run that missed its rate says more of the machine than of Redis: left out."""
+    told = [row for row in rows if row["use"] == "fit" and not row["missed"]]
     idle = [row for row in told if row["kind"] == "idle"]
     still = [row for row in told if row["kind"] == "sweep"]
     load = [row for row in told if row["kind"] == "publications"]
-    if len(idle) < 2 or len(still) < 2 or len(load) < 5: raise ValueError("the record lacks runs to fit to: bench/cluster makes them")
+    if len(idle) < 2 or len(still) < 2 or len(load) < 5:
+        raise ValueError("too few runs to fit to that reached their rate: bench/cluster --record, on a quieter machine")
     less, more = sorted(idle, key=lambda row: row["nodes"] * row["partitions"])[:: len(idle) - 1]
     pairs = [row["nodes"] * row["partitions"] for row in (less, more)]
     each = max((more["idle_us"] - less["idle_us"]) / (pairs[1] - pairs[0]), 0.0)

@@ -5,6 +5,8 @@ are (each member is put on a node). Modelled: what that costs, from the measured
 microseconds of one core unless they say otherwise.
 """
 
+import binascii
+import functools
 import json
 import math
 import random
@@ -30,11 +32,7 @@ def fnv(name):
 
 
 def crc16(data):
-    crc = 0
-    for byte in data.encode():
-        crc ^= byte << 8
-        for _ in range(8): crc = ((crc << 1) ^ 0x11021) if crc & 0x8000 else crc << 1
-    return crc & 0xFFFF
+    return binascii.crc_hqx(data.encode(), 0)  # CRC-16/XMODEM
 
 
 def tag(index, partitions):
@@ -47,6 +45,7 @@ def tag(index, partitions):
         k += 1
 
 
+@functools.cache
 def primaries_of(partitions, primaries):
     """The primary of each partition, slots in equal ranges as redis-cli makes them."""
     return [crc16(tag(i, partitions)) % SLOTS * primaries // SLOTS for i in range(partitions)]
@@ -168,11 +167,17 @@ def sweep_calls(registrations, pairs):
     return pairs / PULSE * (1 - math.exp(-due)) * max(1, math.ceil(due / SWEPT_AT_ONCE))
 
 
+def alike(partitions):
+    """{their mean: how many} of those that publish about as much; what is in a call depends on that."""
+    groups = {}
+    for each in partitions: groups.setdefault(round(10 * math.log(each[0])) if each[0] > 0 else None, []).append(each)
+    return {tuple(sum(values) / len(all_of) for values in zip(*all_of)): len(all_of) for all_of in groups.values()}
+
+
 def primary_load(partitions, nodes, publishing, rtt, share=0.0, tick=0.0):
     """`partitions`: (publications a second, other nodes each, bytes each, channels swept a second, steps of sessions a second)
     of each. Returns utilization, batch, latency (us) and the parts of the load; utilization 1 and more: it can't be done."""
-    same = {}
-    for each in partitions: same[each] = same.get(each, 0) + 1
+    same = alike(partitions)
     wait, out = 0.0, {}
     for _ in range(60):
         work = {"calls": 0.0, "publications": 0.0, "inboxes": 0.0, "reads": 0.0, "leases": cost("redis_alone"), "sweep": 0.0, "sessions": 0.0}

@@ -13,13 +13,15 @@ from scale_report import kind, of_size, report
 
 ROOT = Path(__file__).resolve().parent.parent
 MARKED = re.compile(r"(<!-- made by bench/scale --page: (\w+) -->\n).*?(<!-- end -->)", re.S)
-MILLION = {"connections": 1e6, "nodes": 20, "cores": 4, "primaries": 6, "partitions": 48}
-TEN = {"connections": 1e7, "nodes": 160, "cores": 4, "primaries": 48, "partitions": 192}
+# Worked through with the fewest primaries of these that leave room; partitions at least four for each.
+MILLION, MILLION_ON = {"connections": 1e6, "nodes": 20, "cores": 4, "partitions": 48}, (3, 6, 12, 24)
+TEN, TEN_ON = {"connections": 1e7, "nodes": 160, "cores": 4, "partitions": 192}, (24, 48, 96)
 HABITS = ["user:rate=0.01,history=10", "room:members=50,each=2,rate=0.05,history=50,presence=1,publisher=member"]
 LIVE = "live:members={},each=0.1,rate=5,history=20"
 
 
 def plan(like, viewers, **more):
+    more["partitions"] = more.get("partitions") or max(like["partitions"], 4 * more["primaries"])
     values = {**like, **more, "channels": [kind(text) for text in [*HABITS, LIVE.format(viewers)]]}
     return model.Plan(**values | {"connections": int(values["connections"])})
 
@@ -30,6 +32,14 @@ def million(**more):
 
 def ten(**more):
     return plan(TEN, 200_000, **more)
+
+
+def with_room(make, candidates):
+    """(a plan that isn't full, how many primaries it has); the largest if all are."""
+    for n in candidates:
+        p = make(primaries=n)
+        if not model.evaluate(p)["full"]: break
+    return p, n
 
 
 def fenced(lines, language=""):
@@ -66,37 +76,38 @@ def rows_of(make, option, values):
         used, swept = shown(found)
         more = model.headroom(p)
         grows = f"{more:.1f}-fold" if more >= 1 else "too much"
-        yield f"| {value} {option} | {used} | {swept} | {found['limits'][model.NODE_CPU]:.0%} | {grows} |"
+        yield f"| {option}: {value} | {used} | {swept} | {found['limits'][model.NODE_CPU]:.0%} | {grows} |"
 
 
-def table_of(make, given, *varied):
-    out = [f"| {given}, but | the busiest primary's core | the sweep's part of that | a node's cores | publishing may grow |", "|---|---|---|---|---|"]
-    for option, values in varied: out += rows_of(make, option, values)
+def table_of(make, p, *varied):
+    """`p` as it is, and with one thing changed."""
+    out = [f"| {p.nodes} nodes, {p.primaries} primaries, {p.partitions} partitions, but | the busiest primary's core | the sweep's part of that | "
+           "a node's cores | publishing may grow |", "|---|---|---|---|---|"]
+    for option, values in varied:
+        out += rows_of(lambda **more: make(**{"primaries": p.primaries, "partitions": p.partitions, **more}), option, values)
     return out
 
 
-def given(like):
-    return f"{like['nodes']} nodes, {like['primaries']} primaries, {like['partitions']} partitions"
-
-
 def million_block(**_):
-    p = million()
-    words = [f"bench/scale --connections 1e6 --nodes {p.nodes} --cores {p.cores} --primaries {p.primaries} \\",
+    p, n = with_room(million, MILLION_ON)
+    words = [f"bench/scale --connections 1e6 --nodes {p.nodes} --cores {p.cores} --primaries {n} --partitions {p.partitions} \\",
              *(f"  --channels {text} \\" for text in HABITS), f"  --channels {LIVE.format(20000)}"]
     return [*fenced(words, "sh"), *fenced(report(p, model.evaluate(p), model.headroom(p))), "",
-            *table_of(million, given(MILLION), ("primaries", (1, 2, 3, 6, 12)), ("nodes", (5, 10, 20, 40)), ("partitions", (12, 24, 96)))]
+            *table_of(million, p, ("primaries", (1, 2, 3, 6, 12)), ("nodes", (5, 10, 40)), ("partitions", (12, 24, 96)))]
 
 
 def ten_block(**_):
-    found = model.evaluate(ten())
-    busiest, n = found["busiest"], TEN["nodes"]
+    p, n = with_room(ten, TEN_ON)
+    found = model.evaluate(p)
+    busiest = found["busiest"]
     return [
         f"{found['rate']:,.0f} publications a second reach {found['others']:.1f} other nodes each, {found['deliveries'] / 1e6:.1f} million "
         f"deliveries a second; the sweep adds",
-        f"{found['swept']:,.0f} registrations a second. A node needs {sum(found['node_work'].values()) / 1e6:.1f} of its cores, "
-        f"{of_size(found['node_memory'], 'B')} and {of_size(found['node_out_bits'], 'bit/s')}; Redis",
-        f"holds {of_size(found['redis_memory'], 'B')}, {of_size(busiest['memory'], 'B')} and {busiest['connections']:,} connections on the busiest primary.", "",
-        *table_of(ten, given(TEN), ("primaries", (12, 24, 48, 96)), ("nodes", (n // 4, n // 2)), ("partitions", (48, 96)))]
+        f"{found['swept']:,.0f} registrations a second. With {n} primaries the busiest uses {busiest['used']:.0%} of its core, with "
+        f"{of_size(busiest['memory'], 'B')} and {busiest['connections']:,}",
+        f"connections; a node {sum(found['node_work'].values()) / 1e6:.1f} of its cores, {of_size(found['node_memory'], 'B')} and "
+        f"{of_size(found['node_out_bits'], 'bit/s')}; Redis holds {of_size(found['redis_memory'], 'B')} in all.", "",
+        *table_of(ten, p, ("primaries", TEN_ON), ("nodes", (p.nodes // 4, p.nodes // 2)), ("partitions", (p.partitions // 2, p.partitions // 4)))]
 
 
 def compared_block(**_):
@@ -141,20 +152,20 @@ def checked_block(rows, record):
             if row["missed"]: text = text.replace(" |", f", reached {row['per_second']:,.0f}/s only: not judged |", 1)
             out.append(text if not why else text.replace(" |", f" **off by {why}** |", 1))
     nodes = max(row["nodes"] + row["quiet"] for row in rows)
-    out += ["", f"- {count} runs are held out, {bad} of them further off than the bounds ({scale_fit.CPU_WITHIN:.0%} of the CPU, "
-            f"{scale_fit.BATCH_WITHIN:.0%} of the batch); the worst by {cpu:.0%} and {batch:.0%}.",
-            f"- **The check covers at most {nodes} nodes and {max(row['primaries'] for row in rows)} primaries.** All beyond is extrapolated: "
-            f"{MILLION['nodes']} nodes and {TEN['nodes']} nodes follow from what one more node cost there."]
-    return out + commands(rows)
+    return out + ["", f"- {count} runs are held out, {bad} of them further off than the bounds ({scale_fit.CPU_WITHIN:.0%} of the CPU, "
+                  f"{scale_fit.BATCH_WITHIN:.0%} of the batch); the worst by {cpu:.0%} and {batch:.0%}.",
+                  f"- **The check covers at most {nodes} nodes and {max(row['primaries'] for row in rows)} primaries.** All beyond is "
+                  f"extrapolated: {MILLION['nodes']} nodes and {TEN['nodes']}", "  follow from what one more node cost there.", "", *commands(rows)]
 
 
 def commands(rows):
-    """Neither more servers nor nodes that needn't hear of it make a publication dearer: in commands, which no neighbour disturbs."""
-    out = []
+    """Neither more servers nor nodes that needn't hear of it make a publication dearer."""
+    out = ["In commands, which no neighbour disturbs, without those of leases:", "",
+           "| | commands of a publication | of them `XADD`: the history's, and one for each call that another node must hear of |", "|---|---|---|"]
     for row in rows:
-        if row["kind"] != "publications" or row["rate"] != rows[0]["rate"] or row["partitions"] == 192: continue
-        out.append(f"{row['commands'].get('xadd', 0) / row['published']:.2f} ({scale_fit.name_of(row).rpartition(',')[0]})")
-    return ["- `XADD`s for each publication, one for the history and one for each call that another node must hear of: " + "; ".join(out) + "."]
+        if row["kind"] != "publications" or row["rate"] != rows[0]["rate"]: continue
+        out.append(f"| {scale_fit.name_of(row)} | {row['commands_each']:.1f} | {row['xadds_each']:.2f} |")
+    return out
 
 
 BLOCKS = {"costs": costs_block, "million": million_block, "ten": ten_block, "compared": compared_block, "checked": checked_block}
