@@ -33,7 +33,9 @@ def read(file):
             # The second sweep writes what the first one needn't: both, or the cost is not that of a minute on the mean.
             whole = [row for row in rows if len(row["sweeps"]) >= 2]
             one["missed"] = not whole
-            for name in ("redis_us", "client_us", "calls", "registrations"):
+            # Every channel of every node, each time.
+            one["registrations"] = one["nodes"] * one["channels"]
+            for name in ("redis_us", "client_us", "calls"):
                 if whole: one[name] = median(sum(s[name] for s in row["sweeps"][:2]) / 2 for row in whole)
         elif one["kind"] == "idle":
             one |= {"missed": False, "idle_us": median(row["idle_us"] for row in rows)}
