@@ -133,7 +133,7 @@ def fit(rows):
     idle = [row for row in told if row["kind"] == "idle"]
     still = [row for row in told if row["kind"] == "sweep"]
     load = [row for row in told if row["kind"] == "publications"]
-    if len(idle) < 2 or len(still) < 2 or len(load) < 5:
+    if len(idle) < 2 or len(still) < 2 or len(load) < 4:
         raise ValueError("too few runs to fit to that reached their rate: bench/cluster --record, on a quieter machine")
     less, more = sorted(idle, key=lambda row: row["nodes"] * row["partitions"])[:: len(idle) - 1]
     pairs = [row["nodes"] * row["partitions"] for row in (less, more)]

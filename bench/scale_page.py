@@ -126,8 +126,8 @@ def compared_block(**_):
         "second, 57 at 200, rounded up there |",
         f"| a receiver more | {cost('node_delivery'):.1f} µs | {capacity.CPU_DELIVERY * 1e6:.0f} µs | here one publication at a time "
         "(`bench/run --only fanout`, 1 outstanding); there several at once |",
-        f"| an idle client, with the kernel's part | {cost('node_connection_bytes') / 1000:.1f} kB | {capacity.MEMORY_CLIENT / 1000:.0f} kB | here all that the "
-        "kernel's slabs grew by (4.4 kB); there what a control group is charged (1.5 kB), rounded up |",
+        f"| an idle client, with the kernel's part | {cost('node_connection_bytes') / 1000:.1f} kB | {capacity.CLIENT_MEMORY / 1000:.1f} kB | here all that the "
+        "kernel's slabs grew by (4.4 kB); there what a node reserves in a container, where `bench/capacity` saw the group charged 1.5 kB for that |",
     ]
 
 
