@@ -101,6 +101,8 @@ public:
     std::size_t pending = 0;   ///< steps that wait
   };
   [[nodiscard]] figures measure() const;
+  /// It has the notices, and the listener doesn't know them yet: nobody may be let in before. Any thread.
+  [[nodiscard]] bool owes_notices() const;
   /// The server it is connected to; empty: none. On the loop's thread, as is `ask_server`.
   [[nodiscard]] std::string server() const;
   /// Asks that server with INFO for `section`; `done` with its words, or empty ones where it didn't answer.
@@ -277,6 +279,7 @@ private:
 
   mutable std::mutex health_lock_;
   health health_{false, "connecting to Redis"};
+  bool owes_notices_ = true;
   figures figures_;
 };
 

@@ -65,7 +65,13 @@ void partition::note_health(milliseconds at) {
   }
   const std::lock_guard locked(health_lock_);
   health_ = std::move(next);
+  owes_notices_ = with_.has_notices && !notices_known_;
   figures_ = {lease_.age(at), inbox_waiting_, batches_.waiting() + unsettled_.size()};
+}
+
+bool partition::owes_notices() const {
+  const std::lock_guard locked(health_lock_);
+  return owes_notices_;
 }
 
 partition::figures partition::measure() const {

@@ -266,8 +266,9 @@ health redis_backplane::check() const {
   for (const auto& each : partitions_) {
     auto how = each->check();
     if (how.ready) continue;
+    // Without the notices blocked users and revoked tokens would be let in.
+    if (!cluster_ || each->owes_notices()) return how;
     if (away++ == 0) first = std::move(how);
-    if (!cluster_) return first;
   }
   if (away == 0) return {};
   first.message = std::to_string(away) + " of " + std::to_string(partitions_.size()) +

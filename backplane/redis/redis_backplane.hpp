@@ -69,7 +69,8 @@ public:
   void peers(answer<std::vector<peer>> done) override;
   void send(const std::string& to, std::string bytes, answer<nothing> done) override;
   /// On a Cluster it is ready while more than half of the partitions can be used, and `message` says which can't:
-  /// who is sent elsewhere would meet the same there. On one Redis each partition counts.
+  /// who is sent elsewhere would meet the same there. On one Redis each partition counts, and on any the notices:
+  /// nobody is let in before they are known.
   [[nodiscard]] health check() const override;
   void tick() override {}
 
