@@ -15,19 +15,24 @@ STORE = ROOT / "build/containers"
 
 
 class Image:
-    """Built once a test run: from a clean Debian and the package of the build under test."""
+    """Built once a test run: from a clean Debian and the package of the build under test, or from the sources alone."""
 
-    def __init__(self, debian, package):
+    def __init__(self, debian, package=None):
         assert shutil.which("buildah"), "buildah is missing: scripts/setup deploy installs it"
         # vfs works in every file system, an overlay's too.
         self.common = ["--root", STORE / "storage", "--runroot", STORE / "run", "--storage-driver", "vfs"]
         self("rmi", "--all", "--force", fine=(0, 125))
         scratch = self("from", "scratch").strip()
         self("add", scratch, debian, "/")
+        # To fetch what it is built from: the authorities that this machine trusts beside Debian's, as a company's proxy has one.
+        own = Path("/usr/local/share/ca-certificates")
+        if not package and own.is_dir():
+            self("add", scratch, own, own)
         self("commit", "--rm", scratch, "localhost/debian-base")
+        given = ["--build-arg", f"PACKAGE={package.relative_to(ROOT)}"] if package else []
         self(
             "bud", "--isolation", "chroot", "--format", "docker", "-f", ROOT / "Containerfile", "-t", "localhost/plexus",
-            "--build-arg", "BASE=localhost/debian-base", "--build-arg", f"PACKAGE={package.relative_to(ROOT)}", ROOT,
+            "--build-arg", "BASE=localhost/debian-base", *given, ROOT,
         )  # fmt: skip
         self.container = self("from", "--pull-never", "localhost/plexus").strip()
         self.root = Path(self("mount", self.container).strip())
