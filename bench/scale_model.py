@@ -116,7 +116,7 @@ def _spread(plan, kind, rng):
 
 # -- one primary
 
-PULSE = 0.02       # seconds: how often a partition looks at what is due (partition_session.cpp, pulse_every)
+SWEEP_STEP = 1     # seconds: what is due within it is registered together (tuning.hpp, sweep_step)
 SWEEP = 60         # seconds: every channel of a node is registered again so often (tuning.hpp)
 SWEPT_AT_ONCE = 64  # registrations in a call: half a batch (batcher.hpp, partition.cpp)
 MOST = 128         # steps in a call
@@ -160,11 +160,11 @@ def batch_of(rate, cycle, share=0.0, tick=0.0):
 
 
 def sweep_calls(registrations, pairs):
-    """Calls a second for so many registrations a second, by `pairs` of nodes and partitions: what is due at one pulse
-    goes together. Channels that are subscribed together stay together and cost less, so this is at most."""
+    """Calls a second for so many registrations a second, by `pairs` of nodes and partitions: what is due within a
+    step goes together. Channels that are subscribed together stay together and cost less, so this is at most."""
     if registrations <= 0: return 0.0
-    due = registrations / pairs * PULSE
-    return pairs / PULSE * (1 - math.exp(-due)) * max(1, math.ceil(due / SWEPT_AT_ONCE))
+    due = registrations / pairs * SWEEP_STEP
+    return pairs / SWEEP_STEP * (1 - math.exp(-due)) * max(1, math.ceil(due / SWEPT_AT_ONCE))
 
 
 def alike(partitions):

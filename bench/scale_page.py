@@ -58,7 +58,7 @@ def costs_block(**_):
         f"| | {cost('redis_inbox') + cost('redis_handed_on') + cost('redis_read'):.0f} µs | another node that has subscribers of the "
         "channel: its inbox, and its read of that |",
         f"| | {cost('redis_registration'):.0f} µs | **a channel of a node, once a minute**: the sweep registers it again |",
-        f"| | {cost('redis_registering'):.0f} µs | a call that registers; what is due within 20 ms shares one, up to 64 |",
+        f"| | {cost('redis_registering'):.0f} µs | a call that registers; what is due within a second shares one, up to 64 |",
         f"| | {cost('redis_idle'):.0f} µs a second | each node and partition, idle |",
     ]
 

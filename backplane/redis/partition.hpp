@@ -146,6 +146,7 @@ private:
   void on_up();
   void doubt(std::size_t reason, const std::string& why);
   void pulse();
+  void sweep(milliseconds at);
   void watch_answers(milliseconds now);
   void renew(milliseconds now);
   void on_renewed(const reply& r);
@@ -275,6 +276,7 @@ private:
   std::deque<notice> to_put_; ///< back into a Redis that may have lost them
   std::shared_ptr<notice_book> notices_ = std::make_shared<notice_book>();
   std::deque<std::pair<milliseconds, std::string>> swept_;
+  milliseconds next_sweep_{0};
   std::unordered_set<std::string> holes_;
 
   mutable std::mutex health_lock_;

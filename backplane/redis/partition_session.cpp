@@ -262,18 +262,24 @@ void partition::pulse() {
         queue_enroll(channel, found->second, count::hole);
       holes_.insert(channel);
     }
-    while (!swept_.empty() && swept_.front().first + with_.times.sweep <= at) {
-      const auto found = views_.find(swept_.front().second);
-      if (found != views_.end() && found->second.enrolled == swept_.front().first)
-        queue_enroll(found->first, found->second, count::swept);
-      swept_.pop_front();
-    }
+    if (at >= next_sweep_) sweep(at);
     watch_move(at);
     flush();
   }
   give_up(at);
   note_health(at);
   home_.arm(*timer_, home_.now() + pulse_every);
+}
+
+// A call costs Redis as much as several registrations, so they wait for each other.
+void partition::sweep(milliseconds at) {
+  next_sweep_ = at + with_.times.sweep_step;
+  while (!swept_.empty() && swept_.front().first + with_.times.sweep <= at) {
+    const auto found = views_.find(swept_.front().second);
+    if (found != views_.end() && found->second.enrolled == swept_.front().first)
+      queue_enroll(found->first, found->second, count::swept);
+    swept_.pop_front();
+  }
 }
 
 void partition::watch_answers(milliseconds at) {

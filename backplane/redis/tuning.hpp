@@ -18,6 +18,7 @@ struct tuning {
   milliseconds block{1000};                 ///< how long one read of the inbox waits in Redis
   milliseconds hole_wait{300};              ///< for what should come before; then the channel is registered again
   milliseconds sweep{60'000};               ///< every channel is registered again so often
+  milliseconds sweep_step{1'000};           ///< channels whose time comes within it go together
   milliseconds first_retry{20}, last_retry{500}; ///< between attempts to connect
   milliseconds replica_wait{1000};               ///< for a replica to have a `replicated` publication
   // A replica that hangs must not make everybody on its server wait: after one that took too long it is only

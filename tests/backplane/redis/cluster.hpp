@@ -20,6 +20,7 @@ inline tuning quick() {
   tuning t;
   t.lease = 1000ms;
   t.sweep = 250ms;
+  t.sweep_step = 50ms;
   t.hold = 1500ms;
   t.append_wait = 900ms;
   t.answer_deadline = 1500ms;
