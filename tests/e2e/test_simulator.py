@@ -62,12 +62,12 @@ async def test_the_sweep_registers_every_channel_of_every_node_each_minute(costs
     costs(redis_registering=100, redis_registration=10)
     found = model.evaluate(plan())  # 600 channels of one member
     assert found["swept"] == pytest.approx(10)
-    assert found["busiest"]["work"]["sweep"] == pytest.approx(50 * (1 - math.exp(-0.2)) * 100 + 10 * 10)
+    assert found["busiest"]["work"]["sweep"] == pytest.approx((1 - math.exp(-10)) * 100 + 10 * 10)
     # 30 rooms of 20, each on all of three nodes but for a few.
     found = model.evaluate(plan(nodes=3, members=20))
     assert found["swept"] == pytest.approx(30 * 3 / 60, rel=0.02)
     # More than goes in a call.
-    assert model.sweep_calls(64 * 3 * 50, 1) == pytest.approx(3 * 50)
+    assert model.sweep_calls(64 * 3, 1) == pytest.approx(3)
 
 
 async def test_publications_cost_what_they_and_their_calls_do(costs):
