@@ -199,16 +199,17 @@ def primary_load(partitions, nodes, publishing, rtt, share=0.0, tick=0.0):
             made = rate / batch
             reached = (nodes - 1) * (1 - (1 - min(1, others / max(nodes - 1, 1))) ** batch) if nodes > 1 else 0
             entries = made * reached
-            # One read takes what came while Redis had other things to do.
-            reads = entries / batch_of(entries / nodes / 1e6, wait + turn) if entries else 0
+            # One read takes what came since the one before was answered: the node has to ask again.
+            reads = entries / batch_of(entries / nodes / 1e6, rtt + wait + turn) if entries else 0
             calls += many * made
             carried += many * rate
             work["calls"] += many * made * call
             work["publications"] += many * rate * (cost("redis_publication") + size * cost("redis_byte"))
             work["inboxes"] += many * (entries * cost("redis_inbox") +
                                        rate * others * (cost("redis_handed_on") + size * cost("redis_byte")))
-            # The nodes that one call reached read together, so they wake Redis once.
-            work["reads"] += many * (reads * cost("redis_read") + min(reads, made * min(reached, 1)) * turn)
+            # The nodes that one call reached ask together, so they cost Redis one turn, also where it is awake.
+            work["reads"] += many * (reads * cost("redis_read") +
+                                     min(reads, made * min(reached, 1)) * cost("redis_turn"))
         used = sum(work.values()) / 1e6
         service = (work["calls"] + work["publications"] + work["inboxes"]) / calls if calls else 0
         # Each node has one call of a partition under way, which doesn't wait for itself.
