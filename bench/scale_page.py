@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 MARKED = re.compile(r"(<!-- made by bench/scale --page: (\w+) -->\n).*?(<!-- end -->)", re.S)
 # Worked through with the fewest primaries of these that leave room; partitions at least four for each.
 MILLION, MILLION_ON = {"connections": 1e6, "nodes": 20, "cores": 4, "partitions": 48}, (3, 6, 12, 24)
-TEN, TEN_ON = {"connections": 1e7, "nodes": 160, "cores": 4, "partitions": 192}, (24, 48, 96)
+TEN, TEN_ON = {"connections": 1e7, "nodes": 160, "cores": 4, "partitions": 192}, (48, 96, 192)
 HABITS = ["user:rate=0.01,history=10", "room:members=50,each=2,rate=0.05,history=50,presence=1,publisher=member"]
 LIVE = "live:members={},each=0.1,rate=5,history=20"
 
