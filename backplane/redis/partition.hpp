@@ -281,7 +281,7 @@ private:
 
   mutable std::mutex health_lock_;
   health health_{false, "connecting to Redis"};
-  bool owes_notices_ = true;
+  bool owes_notices_ = false; ///< as of the last look; before the first one nothing is ready
   figures figures_;
 };
 

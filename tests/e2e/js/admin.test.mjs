@@ -222,6 +222,7 @@ describe('the inspection page', { timeout: 600000 }, () => {
     await page.fill('#confirm [name=reason]', 'spam');
     await page.click('#confirm-go');
     assert.equal((await gone).code, 3507);
+    await page.waitForSelector('#confirm', { state: 'hidden' }); // keys lead nowhere while it asks
     await page.keyboard.press('g');
     await page.keyboard.press('b');
     await page.waitForSelector('.list tr[data-key=mallory]');
