@@ -143,10 +143,10 @@ class Publisher(threading.Thread):
 class Load:
     """`plexus_load roll`: clients that come again."""
 
-    def __init__(self, program, ports, clients, channels, sources=64):
+    def __init__(self, program, ports, clients, channels, sources=64, tls=False):
         self.process = subprocess.Popen(
             [program, "roll", "--ports", ",".join(map(str, ports)), "--connections", str(clients),
-             "--channels", str(channels), "--timeout", "900", "--sources", str(sources)],
+             "--channels", str(channels), "--timeout", "900", "--sources", str(sources), *(["--tls"] if tls else [])],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         if not self.process.stdout.readline(): raise RuntimeError("the load didn't start")
 

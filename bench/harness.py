@@ -29,6 +29,18 @@ class Failed(Exception):
     """A measurement that could not be made; the sentence says why."""
 
 
+def make_certificate(directory):
+    """Paths of a certificate that nobody verifies, and of its key."""
+    certificate, key = directory / "certificate.pem", directory / "key.pem"
+    if not certificate.exists():
+        if not shutil.which("openssl"): raise Failed("openssl is not installed: there is no certificate")
+        made = subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+                               "-nodes", "-days", "2", "-subj", "/CN=localhost", "-keyout", key, "-out",
+                               certificate], capture_output=True, text=True)
+        if made.returncode != 0: raise Failed(f"no certificate: {made.stderr.strip()[-300:]}")
+    return str(certificate), str(key)
+
+
 def make_token(user, secret=SECRET):
     """An HS256 JWT that is valid for an hour."""
 
@@ -145,17 +157,6 @@ class Harness:
                     raise Failed(f"redis did not start: {log.read_text(errors='replace')[-500:]}") from None
                 time.sleep(0.02)
 
-    def make_certificate(self):
-        """Paths of a certificate that nobody verifies, and of its key."""
-        certificate, key = self.directory / "certificate.pem", self.directory / "key.pem"
-        if not certificate.exists():
-            if not shutil.which("openssl"): raise Failed("openssl is not installed: there is no certificate")
-            made = subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
-                                   "-nodes", "-days", "2", "-subj", "/CN=localhost", "-keyout", key, "-out",
-                                   certificate], capture_output=True, text=True)
-            if made.returncode != 0: raise Failed(f"no certificate: {made.stderr.strip()[-300:]}")
-        return certificate, key
-
     def start_plexus(self, tokens=False, redis=None, core=None, plugins=(), tls=False, loops=1, under=(), client={}, **channel):
         """`redis`: its backplane, otherwise the node is alone; `plugins`: names of programs beside the load;
         `tls`: its port speaks TLS; `under`: words before the command, of a tool that runs it; `client`: further options of clients; `channel`: options of the channels."""
@@ -170,7 +171,7 @@ class Harness:
         }
         if plugins: config["plugins"] = [str(Path(self.tools).resolve() / f"lib{name}.so") for name in plugins]
         if tls:
-            certificate, key = self.make_certificate()
+            certificate, key = make_certificate(self.directory)
             config["listen"]["tls"] = {"certificate": str(certificate), "key": str(key)}
         if redis: config["backplane"] = {"url": f"redis://127.0.0.1:{redis.port}"}
         file = self.directory / f"bench-{self._started}.json"
