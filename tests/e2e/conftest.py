@@ -11,6 +11,7 @@ import pytest_asyncio
 from support.admin import CHANGES as WITH_INSPECTION, Admin
 from support.certificates import Authority
 from support.node import BASE, Node, merged
+from support.redis import Redis
 from support.stream import HTTP_STREAM, Stream, connecting
 from support.tokens import token
 from support.wire import Wire
@@ -129,6 +130,14 @@ async def stream():
     yield open_one
     for one in opened:
         one.close()
+
+
+@pytest_asyncio.fixture
+async def redis(tmp_path):
+    """A Redis without files, for the nodes of a test."""
+    one = await Redis(tmp_path / "redis").start()
+    yield one
+    await one.stop()
 
 
 @pytest_asyncio.fixture

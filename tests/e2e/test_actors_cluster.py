@@ -9,18 +9,10 @@ import pytest_asyncio
 from support.admin import SECRET, Admin
 from support.clients import client, publications, subscribed
 from support.plugins import plugin
-from support.redis import Redis
 from support.tokens import token
 from support.waiting import until
 
 LEASE = 2.0
-
-
-@pytest_asyncio.fixture
-async def redis(tmp_path):
-    one = await Redis(tmp_path / "redis").start()
-    yield one
-    await one.stop()
 
 
 @pytest_asyncio.fixture

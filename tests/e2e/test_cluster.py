@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from support.clients import client, subscribed
-from support.redis import Redis
 from support.stream import HTTP_STREAM, SSE, emulate
 from support.tokens import token
 from support.waiting import until
@@ -17,13 +16,6 @@ from test_openapi import answer_schema, check
 
 IN_TIME = 8.0  # the nodes wait two seconds for each other; the rest is for a busy machine
 LONG = "30s"  # a lease that no test waits for
-
-
-@pytest_asyncio.fixture
-async def redis(tmp_path):
-    one = await Redis(tmp_path / "redis").start()
-    yield one
-    await one.stop()
 
 
 @pytest_asyncio.fixture

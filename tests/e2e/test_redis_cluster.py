@@ -5,7 +5,6 @@ import subprocess
 from pathlib import Path
 
 import pytest_asyncio
-from support.redis import Redis
 from support.redis_cluster import RedisCluster
 from support.waiting import until
 
@@ -22,13 +21,6 @@ return least
 @pytest_asyncio.fixture
 async def cluster(tmp_path):
     one = await RedisCluster(tmp_path / "cluster").start()
-    yield one
-    await one.stop()
-
-
-@pytest_asyncio.fixture
-async def redis(tmp_path):
-    one = await Redis(tmp_path / "redis").start()
     yield one
     await one.stop()
 

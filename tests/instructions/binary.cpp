@@ -37,12 +37,6 @@ std::string text_of(std::string_view reply, field::number wanted) {
   return std::string(reply.substr(at + 2, static_cast<unsigned char>(reply[at + 1])));
 }
 
-std::size_t times(std::string_view what, std::string_view in) {
-  std::size_t n = 0;
-  for (auto at = in.find(what); at != std::string_view::npos; at = in.find(what, at + what.size())) ++n;
-  return n;
-}
-
 } // namespace
 
 binary_scenario::binary_scenario() : node_(settings()) {
@@ -67,7 +61,7 @@ void binary_scenario::come(std::size_t user, bool again) {
                wire::num(field::subscribe_request::offset, publications);
   ask(who, command(2, field::command::subscribe, request));
   if (again)
-    require(times("the quick brown fox", who->last_reply) == missed, "not all that was missed was recovered");
+    require(count_of("the quick brown fox", who->last_reply) == missed, "not all that was missed was recovered");
   else if (user == 0)
     epoch_ = text_of(who->last_reply, field::subscribe_result::epoch);
 }
@@ -95,13 +89,12 @@ void binary_scenario::run() {
     ask(who,
         command(3, field::command::history,
                 wire::str(field::history_request::channel, room) + wire::num(field::history_request::limit, 20)));
-  require(times("the quick brown fox", sessions_.back()->last_reply) == 20, "a page of the history is not full");
+  require(count_of("the quick brown fox", sessions_.back()->last_reply) == 20, "a page of the history is not full");
   for (auto* who : sessions_)
     ask(who, command(4, field::command::unsubscribe, wire::str(field::channel_request::channel, room)));
 }
 
 void binary_scenario::judge() const {
-  const auto up_to = [](std::size_t n) { return n * (n + 1) / 2; };
   tally expected;
   expected.replies = (clients + returning) * 2 + publications + missed + clients * 2;
   expected.publications = publications * clients + missed * (clients - returning);

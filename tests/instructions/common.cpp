@@ -2,6 +2,8 @@
 
 #include "actors/connection/token.hpp"
 
+#include <cstdio>
+#include <cstdlib>
 #include <stdexcept>
 
 namespace instruction_scenario {
@@ -32,6 +34,23 @@ std::string data(std::size_t number) {
   auto digits = std::to_string(number);
   auto out = R"({"number":")" + digits + R"(","text":"the quick brown fox )";
   return out + std::string(64 - 2 - out.size(), '.') + "\"}";
+}
+
+std::size_t count_of(std::string_view what, std::string_view in) {
+  std::size_t n = 0;
+  for (auto at = in.find(what); at != std::string_view::npos; at = in.find(what, at + what.size())) ++n;
+  return n;
+}
+
+int carry_out(const char* program, const std::function<void()>& all) {
+  try {
+    all();
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "%s: %s\n", program, e.what());
+    return EXIT_FAILURE;
+  }
+  std::printf("compiler %s\n", __VERSION__);
+  return EXIT_SUCCESS;
 }
 
 void require(bool good, const char* what) {

@@ -4,10 +4,7 @@
 #include "backplane/redis/redis_backplane.hpp"
 #include "tests/instructions/common.hpp"
 
-#include <cstdio>
-#include <cstdlib>
 #include <memory>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -157,15 +154,10 @@ extern "C" [[gnu::noinline]] void plexus_counted_part(redis_scenario* what) {
 
 int main(int count, char** words) {
   using namespace instruction_scenario;
-  try {
+  return carry_out("redis_scenario", [&] {
     require(count == 2, "usage: redis_scenario PORT");
     redis_scenario all(words[1]);
     plexus_counted_part(&all);
     all.judge();
-  } catch (const std::exception& e) {
-    std::fprintf(stderr, "redis_scenario: %s\n", e.what());
-    return EXIT_FAILURE;
-  }
-  std::printf("compiler %s\n", __VERSION__);
-  return EXIT_SUCCESS;
+  });
 }

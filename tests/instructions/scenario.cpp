@@ -7,8 +7,6 @@
 #include "tests/instructions/stage.hpp"
 
 #include <cstdio>
-#include <cstdlib>
-#include <stdexcept>
 
 namespace instruction_scenario {
 
@@ -28,10 +26,6 @@ constexpr std::size_t page = 50;
 // they are meant to be other.
 constexpr std::size_t expected_bytes = 5'156'060;
 
-constexpr std::size_t up_to(std::size_t n) {
-  return n * (n + 1) / 2;
-}
-
 std::string text(const std::string& json) {
   return frame(opcode::text, json);
 }
@@ -46,12 +40,6 @@ const std::string plain = R"("channel":"plain")";
 
 std::string publish(const std::string& channel, std::size_t number) {
   return command(static_cast<int>(1000 + number), "publish", channel + R"(,"data":)" + data(number));
-}
-
-std::size_t count_of(std::string_view what, std::string_view in) {
-  std::size_t n = 0;
-  for (auto at = in.find(what); at != std::string_view::npos; at = in.find(what, at + what.size())) ++n;
-  return n;
 }
 
 /// The value of a text member.
@@ -211,16 +199,11 @@ int main() {
     std::fputs("instruction_scenario: time and randomness could not be fixed\n", stderr);
     return EXIT_FAILURE;
   }
-  try {
+  return carry_out("instruction_scenario", [] {
     scenario text;
     binary_scenario binary;
     plexus_counted_part(&text, &binary);
     text.judge();
     binary.judge();
-  } catch (const std::exception& e) {
-    std::fprintf(stderr, "instruction_scenario: %s\n", e.what());
-    return EXIT_FAILURE;
-  }
-  std::printf("compiler %s\n", __VERSION__);
-  return EXIT_SUCCESS;
+  });
 }
