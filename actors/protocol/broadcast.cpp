@@ -7,7 +7,7 @@ namespace plexus::protocol {
 broadcast::form& broadcast::made(format f, data_form how) const {
   const auto which = static_cast<std::size_t>(f);
   const auto encoded = [&](form& to, const push& what) -> form& {
-    std::call_once(to.once, [&] { codec_for(f).encode(to.bytes, *channel_, what); });
+    once(to.encoded, [&] { codec_for(f).encode(to.bytes, *channel_, what); });
     return to;
   };
   if (how == data_form::plain || !deltas_) return encoded(forms_[which], what_);
@@ -16,7 +16,7 @@ broadcast::form& broadcast::made(format f, data_form how) const {
   // JSON readers have bytes that are no text in base64: what they have is not what was published.
   const auto text = [&] { return !publication->binary && !d.before->binary; };
   if (how == data_form::delta && d.before && (f != format::json || text())) {
-    std::call_once(d.once, [&] { d.delta = make_fossil_delta(d.before->data, publication->data); });
+    once(d.compared, [&] { d.delta = make_fossil_delta(d.before->data, publication->data); });
     if (!d.delta.empty())
       return encoded(d.changed[which], publication_push{publication, data_form::delta, d.delta});
   }
@@ -29,7 +29,7 @@ const std::string& broadcast::bytes(format f, data_form how) const {
 
 const std::string& broadcast::packed(format f, std::string (*pack)(std::string_view), data_form how) const {
   auto& from = made(f, how);
-  std::call_once(from.pack_once, [&] { from.packed = pack(from.bytes); });
+  once(from.is_packed, [&] { from.packed = pack(from.bytes); });
   return from.packed;
 }
 

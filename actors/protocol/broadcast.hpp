@@ -6,6 +6,7 @@
 #include "actors/protocol/reply.hpp"
 
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <memory>
 #include <mutex>
@@ -54,21 +55,31 @@ public:
 
 private:
   struct form {
-    std::once_flag once, pack_once;
+    std::atomic<bool> encoded{false}, is_packed{false};
     std::string bytes, packed;
   };
+  /// Not `std::call_once`, which makes a system call each time, whether anybody waits or not: one a publication.
+  template <class Work>
+  void once(std::atomic<bool>& made, Work&& work) const {
+    if (made.load(std::memory_order_acquire)) return;
+    const std::lock_guard guard(making_);
+    if (made.load(std::memory_order_relaxed)) return;
+    work();
+    made.store(true, std::memory_order_release);
+  }
   /// Encoded.
   form& made(format f, data_form how) const;
   /// Only in channels with such subscribers.
   struct delta_part {
     publication_ptr before;
-    std::once_flag once;
+    std::atomic<bool> compared{false};
     std::string delta;
     std::array<form, format_count> whole, changed;
   };
   std::shared_ptr<const std::string> channel_;
   push what_;
   clock::time_point accepted_;
+  mutable std::mutex making_; ///< of whatever is made by need
   mutable std::array<form, format_count> forms_;
   std::unique_ptr<delta_part> deltas_;
 };
