@@ -34,6 +34,10 @@ const metrics::histogram turn_seconds{"plexus_loop_turn_seconds",
                                       {0.0001, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1}};
 const metrics::counter failures{"plexus_loop_failures_total",
                                 "Exceptions that reached an event loop: each is a defect, see the log."};
+const metrics::counter handed_over{"plexus_loop_messages_total",
+                                   "Messages that an event loop was given by another thread."};
+const metrics::counter wakeups{"plexus_loop_wakeups_total",
+                               "Of these, those that found their loop asleep: each takes a system call."};
 
 } // namespace
 
@@ -74,14 +78,29 @@ loop* loop::current() noexcept {
 }
 
 void loop::post(task work) {
-  bool first = false;
+  bool wake = false;
   {
     std::lock_guard guard(inbox_mutex_);
-    first = inbox_.empty();
     inbox_.push_back(std::move(work));
+    wake = std::exchange(asleep_, false);
   }
-  // Whoever finds the inbox empty wakes the loop; the rest ride along.
-  if (first) boost::asio::post(*context_, [this] { drain_inbox(); });
+  if (!here()) handed_over.add();
+  // One that is awake looks into its inbox before it sleeps; whoever finds it asleep wakes it for the rest too.
+  if (!wake) return;
+  wakeups.add();
+  boost::asio::post(*context_, [] {});
+}
+
+bool loop::fall_asleep() {
+  if (!ready_.empty() || !deferred_.empty() || !patient_.empty() || !sockets_->sleep()) return false;
+  std::lock_guard guard(inbox_mutex_);
+  asleep_ = inbox_.empty();
+  return asleep_;
+}
+
+void loop::wake_up() {
+  std::lock_guard guard(inbox_mutex_);
+  asleep_ = false;
 }
 
 void loop::schedule_tick() {
@@ -134,24 +153,31 @@ void loop::guarded(const char* what, F&& work) noexcept {
 
 void loop::turn(bool wait) {
   now_is_old_ = true;
-  if (wait && ready_.empty() && deferred_.empty() && patient_.empty() && sockets_->sleep()) {
+  bool has_slept = wait && fall_asleep();
+  if (has_slept) {
     schedule_tick();
     guarded("I/O", [this] { context_->run_one(); });
+    wake_up();
   }
   auto woke = now();
   bool busy = false;
   for (int round = 0; round < rounds_a_turn; ++round) {
-    now_is_old_ = true;
     std::size_t done = 0;
-    guarded("I/O", [&] {
-      while (done < completions_a_round && context_->poll_one()) ++done;
-    });
-    guarded("a socket", [&] { done += sockets_->poll(); });
-    guarded("a timer", [this] { timers_.advance(now()); });
+    // To look for more takes system calls: only when what was found is done.
+    if (round == 0 || (ready_.empty() && deferred_.empty())) {
+      if (!std::exchange(has_slept, false))
+        guarded("I/O", [&] {
+          while (done < completions_a_round && context_->poll_one()) ++done;
+        });
+      done += drain_inbox();
+      guarded("a socket", [&] { done += sockets_->poll(); });
+      guarded("a timer", [this] { timers_.advance(now()); });
+    }
     done += run_ready();
     done += run_deferred();
     if (done == 0) break;
-    busy = clock::now() - woke > longest_gathering;
+    now_is_old_ = true;
+    busy = now() - woke > longest_gathering;
     if (busy) break;
   }
   flush();

@@ -100,6 +100,9 @@ private:
   std::size_t run_ready();
   std::size_t run_deferred();
   void flush();
+  /// False: there is something to do.
+  bool fall_asleep();
+  void wake_up();
   /// False: nothing waited.
   bool run_patient(clock::duration slice);
   std::size_t drain_inbox();
@@ -128,6 +131,7 @@ private:
 
   std::mutex inbox_mutex_;
   std::vector<task> inbox_; ///< guarded by inbox_mutex_
+  bool asleep_ = false;     ///< guarded by inbox_mutex_: whoever fills the inbox wakes the loop
   std::vector<task> inbox_running_;
 };
 
