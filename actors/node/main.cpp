@@ -4,6 +4,7 @@
 #include "actors/node/admin_cli.hpp"
 #include "actors/node/health_command.hpp"
 #include "actors/node/node.hpp"
+#include "actors/runtime/heap.hpp"
 #include "actors/runtime/log.hpp"
 #include "actors/runtime/machine.hpp"
 #include "config/load.hpp"
@@ -152,6 +153,7 @@ int serve(const options& from) {
                               {"internal_port", internal},
                               {"max_clients", n.max_clients()},
                               {"loops", n.loops()},
+                              {"allocator", runtime::heap::kind()},
                               {"insecure", settings->client.insecure ? "yes" : "no"}});
           warn_of_clients(settings->client);
           if (!from.ready_file.empty() && !write_ready_file(from.ready_file, n)) {

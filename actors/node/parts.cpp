@@ -1,5 +1,6 @@
 #include "actors/node/parts.hpp"
 
+#include "actors/runtime/heap.hpp"
 #include "actors/runtime/log.hpp"
 #include "actors/runtime/metrics.hpp"
 #include "actors/runtime/process_samples.hpp"
@@ -15,7 +16,6 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <openssl/rand.h>
 
-#include <malloc.h>
 #include <unistd.h>
 
 #include <array>
@@ -243,7 +243,7 @@ void node::parts::give_memory_back() {
   auto clients_now = limit.clients.load();
   most_clients = std::max(most_clients, clients_now);
   if (most_clients < clients_now + trim_after) return;
-  ::malloc_trim(0);
+  runtime::heap::give_back();
   most_clients = clients_now;
 }
 
