@@ -48,6 +48,9 @@ inline const metrics::counter given_up{"plexus_backplane_given_up_total",
                                        "Steps answered with error 100 because Redis was away or too slow."};
 inline const metrics::counter overflow{"plexus_backplane_overflow_total",
                                        "Steps refused because max_pending others waited, or 64 MB of them."};
+inline const metrics::counter shared_reads{
+    "plexus_backplane_shared_reads_total",
+    "Recoveries and pages of history that were read together with another's."};
 inline const metrics::counter cleaned{"plexus_backplane_cleaned_members_total",
                                       "Members of nodes that were gone, taken out by this node."};
 

@@ -37,7 +37,12 @@ void partition::ask(step what) {
     return;
   }
   what.until = at + (append ? with_.times.append_wait : with_.times.hold);
+  if (shared_.join(what)) {
+    count::shared_reads.add();
+    return;
+  }
   if (!batches_.push(what)) {
+    shared_.close(what.channel); // nobody waits for this one
     count::overflow.add();
     refuse(what, error_code::internal);
     return;
@@ -230,6 +235,7 @@ void partition::send_batch(bool with_text) {
   for (auto& each : steps) {
     if (auto* m = std::get_if<send_step>(&each.what); m && m->generation.empty())
       m->generation = self_.generation();
+    if (each.reads()) shared_.close(each.channel);
     known_position known;
     if (std::holds_alternative<enroll_step>(each.what)) {
       const auto found = views_.find(each.channel);

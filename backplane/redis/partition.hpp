@@ -19,6 +19,7 @@
 #include "backplane/redis/notice_book.hpp"
 #include "backplane/redis/presence_sweep.hpp"
 #include "backplane/redis/sequencer.hpp"
+#include "backplane/redis/shared_reads.hpp"
 #include "backplane/redis/step.hpp"
 #include "backplane/redis/tuning.hpp"
 #include "backplane/redis/unsettled.hpp"
@@ -255,6 +256,7 @@ private:
   lease_clock lease_;
   presence_sweep sweep_;
   batcher<step> batches_;
+  shared_reads shared_;
   batch_pace pace_;
   fine_timer gathering_; ///< for the batch that keeps its distance
   unsettled unsettled_;

@@ -39,6 +39,7 @@ partition::partition(runtime::loop& home, setup with, backplane::executor run, l
     timer_(std::make_unique<pulse_timer>(*this)),
     lease_(with_.times.lease),
     batches_({with_.times.max_pending, with_.times.max_pending_bytes, 128, 1 << 20}),
+    shared_(run_, with_.times.hold / 2),
     gathering_(home) {}
 
 partition::~partition() {
