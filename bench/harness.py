@@ -13,6 +13,7 @@ import socket
 import subprocess
 import tempfile
 import time
+import urllib.request
 from pathlib import Path
 
 PR_SET_PDEATHSIG = 1
@@ -71,6 +72,15 @@ class Server:
     def cpu_seconds(self):
         """User and system time of all threads: the kernel's clock of that process, in nanoseconds."""
         return time.clock_gettime(~self.pid << 3 | CPUCLOCK_SCHED)
+
+    def metrics(self):
+        """A node's metrics, a line each."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=30) as answer:
+            return answer.read().decode().splitlines()
+
+    def metric(self, name):
+        """Of a metric without labels."""
+        return next(float(line.split()[1]) for line in self.metrics() if line.startswith(f"{name} "))
 
 
 class Harness:

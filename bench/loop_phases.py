@@ -11,6 +11,7 @@ from phases import row
 
 FEW, MANY = 100, 300  # publications; what is said of one is the difference, so neither start nor connects count
 QUICK = 5  # so many times fewer
+MESSAGES = 4  # between two loops: to the channel, to the other's subscribers, and the answers
 RATIO = 1.05  # of what one loop takes, at most
 QUIET = {"ping_interval": "0s"}  # pings go by time, and tools make runs of different lengths
 END_SECONDS = 60  # for a node under valgrind to end
@@ -59,24 +60,28 @@ def wait_for_ends(server, files):
 
 
 def system_calls(harness, loops, subscribers, few, many):
-    """For each delivery: sends, and all calls; for each publication: those that are not sends."""
+    """For each delivery: sends, and all calls; for each publication: those that are not sends, and messages between
+    the threads."""
     server = harness.start_plexus(loops=loops, client=QUIET)
     files = open_files(server)
     publish(harness, server, subscribers, few // 4)
     wait_for_ends(server, files)
-    counted = []
+    counted, messages = [], []
     for publications in (few, many):
+        before = server.metric("plexus_loop_messages_total")
         with Calls(harness, server) as calls:
             publish(harness, server, subscribers, publications)
             wait_for_ends(server, files)
         counted.append(calls.counts)
+        messages.append(server.metric("plexus_loop_messages_total") - before)
     harness.stop(server)
     harness.runs += [{"server": "plexus", "phase": "loops", "loops": loops, "publications": publications, "calls": counts}
                      for publications, counts in zip((few, many), counted)]
     grown = {name: counted[1].get(name, 0) - counted[0].get(name, 0) for name in counted[0] | counted[1]}
     sends = sum(grown.get(name, 0) for name in ("sendto", "sendmsg", "sendmmsg", "writev"))
     total, publications = sum(grown.values()), many - few
-    return sends / (publications * subscribers), total / (publications * subscribers), (total - sends) / publications
+    return (sends / (publications * subscribers), total / (publications * subscribers), (total - sends) / publications,
+            (messages[1] - messages[0]) / publications)
 
 
 def instructions(harness, loops, subscribers, few, many):
@@ -116,6 +121,10 @@ def loops(harness, args, say):
         add(f"sends, {subscribers:,} subscribers", "for each delivery", two[0], one[0], True)
         add("all system calls", "for each delivery", two[1], one[1], not args.quick)
         add("system calls but sends", "for each publication", two[2], one[2], False)
+        # One loop has nobody to hand anything to, so there is no ratio; the subscribers' number is what it must not follow.
+        say(f"loops: {two[3]:.2f} messages between two loops for each publication, {one[3]:.2f} with one")
+        rows.append(row(f"two loops beside one: messages between loops, {subscribers:,} subscribers",
+                        "for each publication", two[3], one[3], None, f"<= {MESSAGES}", two[3] <= MESSAGES))
     else:
         say("loops: strace is not installed, so system calls are not counted")
         rows.append(row("two loops beside one: system calls (not counted: no strace)", "for each delivery", None))

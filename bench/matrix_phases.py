@@ -2,6 +2,7 @@
 
 import itertools
 import time
+from contextlib import contextmanager
 from statistics import median
 
 from harness import API_KEY, Failed
@@ -14,6 +15,8 @@ MIXED_TARGET = 0.85
 LATENCY_LOAD = 0.3  # of what was reached
 LATENCY_TARGETS = {"p50_ms": 0.1, "p99_ms": 1.0}
 API_TARGETS = {1: 40_000, 100: 200_000}  # publications a second of CPU, by how many a request carries
+PAGE = 1000  # publications
+BACKPLANES = ("", " through Redis")
 RECOVERED = {100: 2, 1000: None}  # publications that each client missed, and the seconds that all may take
 
 
@@ -127,34 +130,66 @@ def api(harness, args, say):
     return rows
 
 
+@contextmanager
+def own_redis(harness, wanted):
+    """A Redis that nobody else has, or None."""
+    redis = harness.start_redis() if wanted else None
+    yield redis
+    if redis: harness.stop(redis)
+
+
 def recovery(harness, args, say):
     """A crowd that drops, misses publications, and comes again at once, each recovering all; others go on meanwhile."""
-    watchers, crowd_size = 20, min(args.recovering, args.connections // 2)
     rows = []
-    for missed, target in RECOVERED.items():
-        server = harness.start_plexus(history_size=10 * missed, history_ttl="5m")
-        runs = []
-        with harness.talk("pace", server, connections=watchers, channels=watchers, rate=5000) as pace:
-            with harness.talk("crowd", server, 10, connections=crowd_size, in_flight=256, missed=missed) as crowd:
-                pace.tell()
-                time.sleep(2)
-                calm = pace.tell()["p99_ms"]
-                for number in range(2):
-                    took = crowd.tell()
-                    blown = pace.tell()["p99_ms"]
-                    say(f"recovery {number + 1}: {crowd_size:,} with {missed} missed each: {took['seconds']:.2f} s, "
-                        f"{took['server_cpu_seconds']:.2f} s of the node's CPU; others' p99 {blown:.2f} ms, calm {calm:.2f}")
-                    runs.append((took["seconds"], took["server_cpu_seconds"], blown))
-                crowd.finish()
-            pace.finish()
-        harness.stop(server)
-        longest, cpu, worst = (max(values) for values in zip(*runs))
-        bound = max(5 * calm, 20)
-        rows += [row(f"recovery, {crowd_size:,} clients, {missed:,} missed each", "s", longest, None, None,
-                     f"<= {target}" if target else None, longest <= target if target else None),
-                 row("  of the node's CPU", "s", cpu),
-                 row(f"  p99 of others (calm {calm:.2f})", "ms", worst, None, None, f"<= {bound:.0f}" if target else None,
-                     worst <= bound if target else None)]
+    for where in BACKPLANES:
+        for missed, target in RECOVERED.items():
+            with own_redis(harness, where) as redis:
+                rows += recover(harness, args, say, missed, None if redis else target, where, redis)
+    return rows
+
+
+def recover(harness, args, say, missed, target, where, redis):
+    watchers, crowd_size = 20, min(args.recovering, args.connections // 2)
+    server = harness.start_plexus(redis=redis, history_size=10 * missed, history_ttl="5m")
+    runs = []
+    with harness.talk("pace", server, connections=watchers, channels=watchers, rate=5000) as pace:
+        with harness.talk("crowd", server, 10, connections=crowd_size, in_flight=256, missed=missed) as crowd:
+            pace.tell()
+            time.sleep(2)
+            calm = pace.tell()["p99_ms"]
+            for number in range(2):
+                took = crowd.tell()
+                blown = pace.tell()["p99_ms"]
+                say(f"recovery{where} {number + 1}: {crowd_size:,} with {missed} missed each: {took['seconds']:.2f} s, "
+                    f"{took['server_cpu_seconds']:.2f} s of the node's CPU; others' p99 {blown:.2f} ms, calm {calm:.2f}")
+                runs.append((took["seconds"], took["server_cpu_seconds"], blown))
+            crowd.finish()
+        pace.finish()
+    harness.stop(server)
+    longest, cpu, worst = (max(values) for values in zip(*runs))
+    bound = max(5 * calm, 20)
+    return [row(f"recovery{where}, {crowd_size:,} clients, {missed:,} missed each", "s", longest, None, None,
+                f"<= {target}" if target else None, longest <= target if target else None),
+            row("  of the node's CPU", "s", cpu),
+            row(f"  p99 of others (calm {calm:.2f})", "ms", worst, None, None, f"<= {bound:.0f}" if target else None,
+                worst <= bound if target else None)]
+
+
+def history(harness, args, say):
+    """Everybody asks for a page with all that a channel has, at the same moment."""
+    readers = min(args.recovering, args.connections // 2)
+    rows = []
+    for where in BACKPLANES:
+        with own_redis(harness, where) as redis:
+            server = harness.start_plexus(redis=redis, history_size=PAGE, history_ttl="5m")
+            with harness.talk("history", server, connections=readers, missed=PAGE) as clients:
+                runs = [clients.tell() for _ in range(3)]
+                clients.finish()
+            harness.stop(server)
+        took = sorted((each["seconds"], each["server_cpu_seconds"]) for each in runs)[1]
+        say(f"history{where}: {readers:,} pages of {PAGE:,}: {took[0]:.2f} s, {took[1]:.2f} s of the node's CPU")
+        rows += [row(f"history{where}, {readers:,} clients read a page of {PAGE:,} at once", "s", took[0]),
+                 row("  of the node's CPU", "s", took[1])]
     return rows
 
 
@@ -201,5 +236,5 @@ def peers(harness, args, say):
     return rows
 
 
-MATRIX_PHASES = {"sizes": sizes, "mixed": mixed, "channels": channels, "latency": latency, "api": api, "recovery": recovery,
+MATRIX_PHASES = {"sizes": sizes, "mixed": mixed, "channels": channels, "latency": latency, "api": api, "recovery": recovery, "history": history,
                  "presence": presence, "peers": peers}

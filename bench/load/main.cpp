@@ -29,6 +29,8 @@ int main(int count, char** words) {
       run_churn(what);
     } else if (what.phase == "crowd") {
       run_crowd(what);
+    } else if (what.phase == "history") {
+      run_history(what);
     } else if (what.phase == "pace") {
       run_pace(what);
     } else if (what.phase == "roll") {
@@ -39,7 +41,7 @@ int main(int count, char** words) {
       run_spread(what);
     } else {
       throw std::runtime_error(
-          "the first word is fanout, mixed, hold, connect, churn, crowd, pace, roll, spread or api");
+          "the first word is fanout, mixed, hold, connect, churn, crowd, history, pace, roll, spread or api");
     }
     return 0;
   } catch (const std::exception& error) {

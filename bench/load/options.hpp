@@ -22,7 +22,7 @@ struct options {
   std::size_t outstanding = 1;      ///< publications under way
   std::size_t publishers = 1;       ///< `spread`: connections that publish; 0: the subscribers do
   std::size_t data_size = 64;       ///< bytes of a publication's data
-  std::size_t missed = 0;           ///< `crowd`: publications while it is away, which it recovers
+  std::size_t missed = 0;           ///< `crowd`, `history`: publications that each recovers or reads
   std::size_t batch = 1;            ///< `api`: publications a request
   std::string key;                  ///< `api`: X-API-Key
   std::uint64_t publications = 0;  ///< `fanout`, `mixed`: so many, for counting, instead of `seconds`; 0: no number

@@ -32,6 +32,10 @@ void run_churn(const options& what);
 /// meanwhile, and each of them recovers all.
 void run_crowd(const options& what);
 
+/// Opens `connections`, publishes `missed` publications and prints a line; for each line on standard input all of
+/// them ask for a page of the history with all of these at once, and it prints how long that took.
+void run_history(const options& what);
+
 /// `connections` subscribers of a channel each, and a publisher that publishes `rate` times a second, to one after
 /// the other. For each line on standard input, and at its end, prints the latencies since the last one. A
 /// publication that is lost, doubled or out of order is an error.

@@ -1,5 +1,6 @@
 #include "load/phases.hpp"
 
+#include "load/feeder.hpp"
 #include "load/lines.hpp"
 #include "load/process.hpp"
 #include "load/swarm.hpp"
@@ -12,7 +13,7 @@
 namespace plexus::bench {
 namespace {
 
-constexpr std::string_view stamp_mark = R"("t":)", number_mark = R"("n":)";
+constexpr std::string_view stamp_mark = feeder::stamp_mark, number_mark = R"("n":)";
 
 /// Connections that stay until they are told to go and come again, all at once; they recover what was published
 /// meanwhile, if something was.
@@ -31,8 +32,7 @@ public:
     if (line.find(R"("recovered":true)") == std::string_view::npos)
       throw std::runtime_error("not recovered: " + std::string(line.substr(0, 300)));
     if (which.slot % sample_every != 0) return;
-    std::size_t got = 0;
-    for (auto at = line.find(stamp_mark); at != std::string_view::npos; at = line.find(stamp_mark, at + 1)) ++got;
+    const auto got = feeder::count(line);
     if (got != what_.missed) throw std::runtime_error("recovered " + std::to_string(got));
   }
   std::string subscribe_command(const options&, const client&) override {
@@ -40,30 +40,12 @@ public:
   }
   std::size_t on_bytes(swarm& all, client& which, std::string_view bytes) override {
     if (which.slot < what_.connections) return phase::on_bytes(all, which, bytes);
-    std::size_t used = 0;
-    while (const auto in = next_frame(bytes.substr(used))) {
-      used += in->size;
-      all.answer_ping(which, *in);
-      if (in->payload.find(R"("error":)") != std::string_view::npos)
-        throw std::runtime_error("refused: " + std::string(in->payload));
-      for (auto at = in->payload.find(R"("publish":)"); at != std::string_view::npos;
-           at = in->payload.find(R"("publish":)", at + 1))
-        ++replies_;
-    }
-    return used;
+    return feed_.on_bytes(all, which, bytes);
   }
   /// While all the others are away.
   void publish_missed(swarm& all) {
     if (what_.missed == 0) return;
-    std::string batch;
-    const auto until = replies_ + what_.missed;
-    for (std::size_t i = 0; i < what_.missed; ++i)
-      append_frame(batch, op_text,
-                   R"({"id":)" + std::to_string(i + 10) + R"(,"publish":{"channel":"bench:room","data":{"t":)" +
-                       std::to_string(now_nanoseconds()) + R"(,"x":")" + std::string(what_.data_size, 'x') +
-                       R"("}}})");
-    all.send(all.clients().back(), batch);
-    all.run_until([&] { return replies_ == until; }, "publishing what is missed");
+    feed_.publish(all, all.clients().back(), what_.missed, what_.data_size);
     position_ = R"(,"recover":true,"epoch":")" + epoch_ + R"(","offset":)" + std::to_string(offset_);
     offset_ += what_.missed;
   }
@@ -75,7 +57,8 @@ private:
   static constexpr std::string_view epoch_mark = R"("epoch":")";
   static constexpr std::size_t sample_every = 64;
   const options& what_;
-  std::size_t ready_ = 0, replies_ = 0;
+  feeder feed_;
+  std::size_t ready_ = 0;
   std::uint64_t offset_ = 0;
   std::string epoch_, position_;
 };
