@@ -3,7 +3,7 @@
 import itertools
 import time
 from contextlib import contextmanager
-from statistics import median
+from statistics import median, median_low
 
 from harness import API_KEY, Failed
 from phases import beside_limit, beside_row, row, start_pair
@@ -66,7 +66,7 @@ def channels(harness, args, say):
     cases = [("1,000 channels of 1, one publisher", {"connections": 1000, "channels": 1000, "outstanding": 64}),
              ("1,000 channels of 10, one publisher", {"connections": min(10_000, most), "channels": min(1000, most // 10),
                                                       "outstanding": 64}),
-             ("rooms of 20, everyone speaks", {"connections": most // 20 * 20, "channels": most // 20, "publishers": 0,
+             (f"{most // 20:,} rooms of 20, everyone speaks", {"connections": most // 20 * 20, "channels": most // 20, "publishers": 0,
                                                "outstanding": 256}),
              ("1,000 clients publish, 10 channels without readers but one", {"connections": 10, "channels": 10,
                                                                                "publishers": 1000, "outstanding": 1000})]
@@ -79,7 +79,7 @@ def channels(harness, args, say):
             runs.append((result["deliveries_per_second"] / cpu, result["publications_per_second"] / cpu,
                          result["deliveries_per_second"], result["latency"][0]["p99_ms"]))
         harness.stop(server)
-        best = sorted(runs)[len(runs) // 2]
+        best = median_low(runs)
         say(f"{name}: {best[2]:,.0f} deliveries a second; for each second of the node's CPU {best[0]:,.0f}, "
             f"publications {best[1]:,.0f}; p99 {best[3]:.1f} ms")
         rows += [row(name, "deliveries per CPU second", best[0]), row("  publications", "per CPU second", best[1])]
@@ -126,7 +126,7 @@ def api(harness, args, say):
                 result = harness.load("api", server, connections=32, batch=batch, channels=100, key=API_KEY,
                                       seconds=args.seconds)
                 runs.append((result["publications_per_second"] / result["server_cpu"], result["publications_per_second"]))
-            best = sorted(runs)[len(runs) // 2]
+            best = median_low(runs)
             say(f"API, {batch} a request{kind}: {best[1]:,.0f} publications a second, {best[0]:,.0f} for each second of "
                 "the node's CPU")
             wanted = target if not kind else None
@@ -155,7 +155,7 @@ def recovery(harness, args, say):
 
 
 def recover(harness, args, say, missed, target, where, redis):
-    watchers, crowd_size = 20, min(args.recovering, args.connections // 2)
+    watchers, crowd_size = 20, min(args.recovering, args.connections)
     server = harness.start_plexus(redis=redis, history_size=10 * missed, history_ttl="5m")
     runs = []
     with harness.talk("pace", server, connections=watchers, channels=watchers, rate=5000) as pace:
@@ -183,7 +183,7 @@ def recover(harness, args, say, missed, target, where, redis):
 
 def history(harness, args, say):
     """Everybody asks for a page with all that a channel has, at the same moment."""
-    readers = min(args.recovering, args.connections // 2)
+    readers = min(args.recovering, args.connections)
     rows = []
     for where in BACKPLANES:
         with own_redis(harness, where) as redis:
@@ -192,7 +192,7 @@ def history(harness, args, say):
                 runs = [clients.tell() for _ in range(3)]
                 clients.finish()
             harness.stop(server)
-        took = sorted((each["seconds"], each["server_cpu_seconds"]) for each in runs)[1]
+        took = median_low((each["seconds"], each["server_cpu_seconds"]) for each in runs)
         say(f"history{where}: {readers:,} pages of {PAGE:,}: {took[0]:.2f} s, {took[1]:.2f} s of the node's CPU")
         rows += [row(f"history{where}, {readers:,} clients read a page of {PAGE:,} at once", "s", took[0]),
                  row("  of the node's CPU", "s", took[1])]

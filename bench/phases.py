@@ -28,7 +28,7 @@ class Beside(NamedTuple):
     plexus: float
     limit: float
     ratio: float
-    cpu_ratio: float
+    cpu_ratio: float | None  # None: whose process the other is wasn't said
     load: float
 
 
@@ -67,13 +67,15 @@ def beside_limit(harness, say, what, phase, servers, pairs, plexus_only={}, limi
             if frame and result["frame_bytes"] != frame:
                 raise Failed(f"{server.name} sent frames of {result['frame_bytes']} bytes, not {frame}")
             rates[server] = result["deliveries_per_second"]
-            per_cpu[server] = rates[server] / max(result["server_cpu"], 0.001)
+            per_cpu[server] = rates[server] / result["server_cpu"] if result["server_cpu"] else None
             load = min(load, result["load_cpu"])
-        runs.append(Beside(rates[plexus], rates[limit], rates[plexus] / rates[limit], per_cpu[plexus] / per_cpu[limit],
-                           load))
+        runs.append(Beside(rates[plexus], rates[limit], rates[plexus] / rates[limit], 
+                           per_cpu[plexus] / per_cpu[limit] if all(per_cpu.values()) else None, load))
+        by_cpu = f"{runs[-1].cpu_ratio:.3f}" if runs[-1].cpu_ratio else "unknown"
         say(f"{what}, pair {pair + 1}: plexus {rates[plexus]:,.0f}, {limit.name} {rates[limit]:,.0f}, ratio "
-            f"{runs[-1].ratio:.3f} (by the server's CPU time {runs[-1].cpu_ratio:.3f}; the load took {load:.0%} of a core)")
-    return Beside(*(median(values) for values in zip(*runs)))._replace(load=max(each.load for each in runs))
+            f"{runs[-1].ratio:.3f} (by the server's CPU time {by_cpu}; the load took {load:.0%} of a core)")
+    return Beside(*(median(values) if None not in values else None for values in zip(*runs)))._replace(
+        load=max(each.load for each in runs))
 
 
 def fanout(harness, args, say):

@@ -1,7 +1,7 @@
 """The measurements of a cluster: nodes on a Redis of their own. See phases.py for the form."""
 
 import time
-from statistics import median
+from statistics import median, median_low
 
 from phases import row
 
@@ -16,6 +16,7 @@ PRESENCE_CHANNEL = 10  # members
 PRESENCE_TARGET = 8000
 STILL_TARGET = 2.0  # % of a core
 FANOUT_TARGET = 0.9
+PEER_TARGET, PEER_REDIS_TARGET = 4, 0.5  # times its publications, and its CPU time of Redis for each
 
 
 class Cluster:
@@ -57,7 +58,7 @@ def redis_rate(harness, args, say):
             say(f"Redis, {outstanding} outstanding: {rate:,.0f} a second delivered, {rate / cpu:,.0f} for each second "
                 f"of the node's CPU ({cpu:.2f} of a core), {runs[-1][2]:.1f} us of Redis each, "
                 f"p99 {result['latency'][0]['p99_ms']:.1f} ms")
-        best = sorted(runs)[len(runs) // 2]
+        best = median_low(runs)
         rows += [row(f"Redis: publications with history, {outstanding} outstanding", "per CPU second", best[0], None,
                      None, f">= {RATE_TARGET:,}" if outstanding > 64 else None,
                      best[0] >= RATE_TARGET if outstanding > 64 else None),
@@ -152,5 +153,37 @@ def redis_fanout(harness, args, say):
                 f">= {FANOUT_TARGET} of it", ratio >= FANOUT_TARGET)]
 
 
+def redis_peer(harness, args, say):
+    """Another engine that keeps its history in a Redis of its own, in turn with the node: 64 publications under way."""
+    if not args.redis_peer:
+        say("no --redis-peer: nothing to compare with")
+        return []
+    name, port, pid, redis_pid = args.redis_peer
+    peer = harness.outside(name, port, pid)
+    options = {"connections": CHANNELS, "channels": CHANNELS, "outstanding": 64, "seconds": args.seconds}
+    cluster = Cluster(harness, 1, **HISTORY)
+    pairs = []
+    for number in range(args.pairs):
+        run = {}
+        for ours in ((True, False) if number % 2 == 0 else (False, True)):
+            result = cluster.spread(**options) if ours else harness.load("spread", peer, other_pids=str(redis_pid), **options)
+            rate, (server, redis) = result["publications_per_second"], result["cpu"]
+            run[ours] = {"rate": rate, "per_cpu": rate / server, "redis": micros(redis, rate)}
+            say(f"{'plexus' if ours else name} through Redis: {rate:,.0f} a second, {rate / server:,.0f} for each second of "
+                f"the server's CPU, {micros(redis, rate):.1f} us of Redis each")
+        pairs.append(run)
+    cluster.stop()
+
+    def middle(ours, what): return median(run[ours][what] for run in pairs)
+
+    def ratio(what): return median(run[True][what] / run[False][what] for run in pairs)
+
+    return [row(f"Redis: publications with history beside {name}", "a second", middle(True, "rate"), middle(False, "rate"),
+                ratio("rate"), f">= {PEER_TARGET} of it, by CPU time", ratio("per_cpu") >= PEER_TARGET,
+                ratio("per_cpu")),
+            row("  Redis", "us of CPU each", middle(True, "redis"), middle(False, "redis"), ratio("redis"),
+                f"<= {PEER_REDIS_TARGET} of it", ratio("redis") <= PEER_REDIS_TARGET)]
+
+
 REDIS_PHASES = {"redis_rate": redis_rate, "redis_cost": redis_cost, "redis_latency": redis_latency,
-                "redis_presence": redis_presence, "redis_fanout": redis_fanout}
+                "redis_presence": redis_presence, "redis_fanout": redis_fanout, "redis_peer": redis_peer}

@@ -60,7 +60,7 @@ async def test_the_limits_of_a_control_group_hold(group, tmp_path):
         await until(lambda: ready.exists() or process.poll() is not None, "the ready file")
         line = next(x for x in (tmp_path / "log").read_text().splitlines() if "serving" in x)
         assert re.search(r" loops=1\b", line)
-        assert re.search(r" allocator="jemalloc"", line)
+        assert re.search(r' allocator="jemalloc"', line)
         # Half of what is left beside the program, in pieces of a client's size.
         assert re.search(r" max_clients=3413\b", line)
     finally:
