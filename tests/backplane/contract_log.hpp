@@ -330,11 +330,11 @@ inline void reading_history(fixture& f) {
     remove_history(f, 0, "unknown");
   }
   SUBCASE("its time counts from the last publication") {
-    f.advance(8 * f.unit());
+    f.advance(6 * f.unit());
     append(f, 0, "c", keep, said("h"));
-    f.advance(8 * f.unit());
+    f.advance(6 * f.unit());
     CHECK(text(history(f, 1, "c", keep)->publications) == "4:d 5:e 6:f 7:g 8:h");
-    f.advance(4 * f.unit());
+    f.advance(6 * f.unit());
     CHECK(text(history(f, 1, "c", keep)->publications) == "");
     CHECK(append(f, 0, "c", keep, said("i")).at == position{epoch, 9});
     CHECK(text(history(f, 1, "c", keep)->publications) == "9:i");

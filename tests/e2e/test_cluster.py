@@ -282,6 +282,11 @@ async def test_a_client_of_a_node_that_says_nothing_is_told_in_time_to_come_agai
     assert time.monotonic() - began < IN_TIME
     first.signal(signal.SIGCONT)
     await one.reply(2)
+
+    async def ready():  # it may have found that Redis hadn't answered for long; without Redis it couldn't say farewell
+        return (await first.api.get("/health/ready")).status == 200
+
+    await until(ready, "the first node with its Redis")
     first.signal(signal.SIGTERM)
     assert await first.exit_code() == 0
     assert (await emulate(second.port, session, name, message))[0] == 404
